@@ -1,0 +1,253 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[kafka]`: the bus.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaSettings {
+    /// Brokers as `host:port,host:port`. Empty: start Apache Kafka on this machine.
+    pub brokers: String,
+    /// Port of the broker that is started on this machine; the port after it is the controller's.
+    pub embedded_port: u16,
+    /// Before every topic's name; a dot is put between.
+    pub topic_prefix: String,
+    /// Partitions of each topic when it is created. More than the largest number of counters.
+    pub partitions: i32,
+    /// Copies of each partition when a topic is created.
+    pub replication: i32,
+    /// Passed to librdkafka as they are, for example `security.protocol`.
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        Self {
+            brokers: String::new(),
+            embedded_port: 9092,
+            topic_prefix: "mineseal".to_owned(),
+            partitions: 6,
+            replication: 1,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+/// `[clickhouse]`: the store.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClickhouseSettings {
+    /// HTTP URL. Empty: start the ClickHouse engine on this machine.
+    pub url: String,
+    /// Port of the engine that is started on this machine.
+    pub embedded_port: u16,
+    /// Database; created when it is absent.
+    pub database: String,
+    /// User.
+    pub user: String,
+    /// File that holds the password; empty for none.
+    pub password_file: PathBuf,
+}
+
+impl Default for ClickhouseSettings {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            embedded_port: 8123,
+            database: "mineseal".to_owned(),
+            user: "default".to_owned(),
+            password_file: PathBuf::new(),
+        }
+    }
+}
+
+/// `[extractor]`: reads the cameras.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExtractorSettings {
+    /// Width of published pictures, pixels; a multiple of 2.
+    pub picture_width: u32,
+    /// JPEG quality, 1 to 100.
+    pub jpeg_quality: i32,
+    /// A live source that gives nothing for so long is opened anew.
+    pub stall_seconds: f64,
+    /// Files are not paced by their own time: for replay and tests.
+    pub as_fast_as_possible: bool,
+    /// Folder with one file `user:password` for each credential that the registrations name.
+    pub credentials_directory: PathBuf,
+}
+
+impl Default for ExtractorSettings {
+    fn default() -> Self {
+        Self {
+            picture_width: 640,
+            jpeg_quality: 75,
+            stall_seconds: 5.0,
+            as_fast_as_possible: false,
+            credentials_directory: PathBuf::new(),
+        }
+    }
+}
+
+/// `[inference]`: the detector.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InferenceSettings {
+    /// Weights in safetensors. Empty: the weights that the product brings for rendered scenes.
+    pub weights: PathBuf,
+    /// Width of the detector's input, a multiple of 32; 0: what the weights suggest.
+    pub input_width: u32,
+    /// Height of the detector's input, a multiple of 32; 0: what the weights suggest.
+    pub input_height: u32,
+    /// Single-threaded detectors; 0: half of the cores, at least one.
+    pub workers: usize,
+    /// Pictures in a batch at most.
+    pub batch: usize,
+    /// A batch waits so long for more pictures.
+    pub batch_wait_milliseconds: u64,
+    /// Boxes below are dropped.
+    pub score_threshold: f32,
+}
+
+impl Default for InferenceSettings {
+    fn default() -> Self {
+        Self {
+            weights: PathBuf::new(),
+            input_width: 0,
+            input_height: 0,
+            workers: 0,
+            batch: 4,
+            batch_wait_milliseconds: 20,
+            score_threshold: 0.1,
+        }
+    }
+}
+
+/// `[counter]`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CounterSettings {
+    /// A transaction is committed after so long.
+    pub commit_interval_milliseconds: u64,
+    /// Or after so many records.
+    pub batch_records: usize,
+}
+
+impl Default for CounterSettings {
+    fn default() -> Self {
+        Self { commit_interval_milliseconds: 100, batch_records: 500 }
+    }
+}
+
+/// `[sink]`: into ClickHouse.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SinkSettings {
+    /// Rows are sent after so long.
+    pub batch_interval_milliseconds: u64,
+    /// Or after so many.
+    pub batch_rows: usize,
+}
+
+impl Default for SinkSettings {
+    fn default() -> Self {
+        Self { batch_interval_milliseconds: 500, batch_rows: 20_000 }
+    }
+}
+
+/// `[forwarder]`: to the upper platforms.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForwarderSettings {
+    /// Where results are sent. Empty under `mineseal up`: a stand-in platform on this machine.
+    pub platform: Vec<PlatformSettings>,
+}
+
+/// Which interface a platform speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlatformKind {
+    /// JSON arrays with OAuth2.
+    CoalJson,
+}
+
+/// One upper platform.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformSettings {
+    /// Its name: part of the consumer group, so do not change it.
+    pub name: String,
+    /// Its interface.
+    pub kind: PlatformKind,
+    /// Base URL.
+    pub url: String,
+    /// OAuth2 client; empty: none.
+    #[serde(default)]
+    pub client_id: String,
+    /// File that holds the client's secret; empty for none.
+    #[serde(default)]
+    pub client_secret_file: PathBuf,
+    /// Table that maps alarm kinds to the platform's codes; empty: the product's own.
+    #[serde(default)]
+    pub code_table: PathBuf,
+}
+
+/// `[console]`: the web page.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleSettings {
+    /// Address and port.
+    pub listen: String,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned() }
+    }
+}
+
+/// `[evidence]`: where pictures and clips are kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidenceSettings {
+    /// A folder. Empty: `evidence` in the data folder.
+    pub location: String,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[telemetry]`: logs, traces, metrics, health.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// Which events are logged, in the syntax of tracing's `EnvFilter`.
+    pub filter: String,
+    /// OTLP endpoint over HTTP, such as `http://collector:4318`. Empty: no traces leave.
+    pub otlp_endpoint: String,
+    /// Address of `/metrics`, `/livez`, `/readyz`, `/startupz`.
+    pub listen: String,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+            otlp_endpoint: String::new(),
+            listen: "127.0.0.1:9464".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What the outside sees of a running service: logs, traces, metrics and health.
+
+mod health;
+mod metrics;
+mod server;
+mod trace;
+
+pub use health::{Health, ServiceHealth, ServiceState};
+pub use metrics::{Labels, Metrics};
+pub use server::{ServerError, serve};
+pub use trace::{TelemetryError, TelemetryGuard, TelemetryOptions, start};

@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Names and values of one series; keep the number of different values small.
+pub type Labels = Vec<(String, String)>;
+
+#[derive(Default)]
+struct Inner {
+    registry: Registry,
+    counters: BTreeMap<&'static str, Family<Labels, Counter>>,
+    gauges: BTreeMap<&'static str, Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>>,
+}
+
+/// The metrics of a process; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+impl Metrics {
+    /// A counter `mineseal_<name>_total`; made at first use.
+    #[must_use]
+    pub fn counter(&self, name: &'static str, help: &'static str, pairs: &[(&str, &str)]) -> Counter {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.counters.contains_key(name) {
+            let family = Family::<Labels, Counter>::default();
+            inner.registry.register(format!("mineseal_{name}"), help, family.clone());
+            inner.counters.insert(name, family);
+        }
+        inner.counters.get(name).map(|family| family.get_or_create(&labels(pairs)).clone()).unwrap_or_default()
+    }
+
+    /// A gauge `mineseal_<name>`; made at first use.
+    #[must_use]
+    pub fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        pairs: &[(&str, &str)],
+    ) -> Gauge<f64, std::sync::atomic::AtomicU64> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.gauges.contains_key(name) {
+            let family = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
+            inner.registry.register(format!("mineseal_{name}"), help, family.clone());
+            inner.gauges.insert(name, family);
+        }
+        inner.gauges.get(name).map(|family| family.get_or_create(&labels(pairs)).clone()).unwrap_or_default()
+    }
+
+    /// All series in the OpenMetrics text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::new();
+        if encode(&mut text, &inner.registry).is_err() {
+            tracing::warn!("metrics could not be written");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_name_and_labels_are_one_series() {
+        let metrics = Metrics::default();
+        metrics.counter("frames_published", "Frames published", &[("camera", "1")]).inc();
+        metrics.counter("frames_published", "Frames published", &[("camera", "1")]).inc_by(2);
+        metrics.gauge("headcount", "People underground", &[("mine", "2")]).set(7.0);
+        let text = metrics.text();
+        assert!(text.contains("mineseal_frames_published_total{camera=\"1\"} 3"), "{text}");
+        assert!(text.contains("mineseal_headcount{mine=\"2\"} 7"), "{text}");
+    }
+}

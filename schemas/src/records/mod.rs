@@ -1,0 +1,11 @@
+mod alarms;
+mod frames;
+mod operations;
+mod registration;
+mod results;
+
+pub use alarms::{Alarm, Disposition, Evidence, EvidenceKind, EvidenceRequest};
+pub use frames::{DetectedBox, Detections, Frame, FrameLocation};
+pub use operations::{CounterState, DeadLetter, Positioning, Receipt, ReceiptOutcome};
+pub use registration::{Camera, Mine};
+pub use results::{Activity, CameraHealth, Crossing, Headcount, MouthCount};
