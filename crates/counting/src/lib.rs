@@ -1,0 +1,18 @@
+//! Crossings of a line, and the headcount that follows from them.
+//!
+//! Pure and deterministic: time comes with the frames; the whole state serialises, so that a restart goes on
+//! where it stopped.
+
+mod counter;
+mod edge;
+mod headcount;
+mod passage;
+mod rule;
+
+pub use counter::{CrossingCounter, LineCrossing};
+pub use edge::past_the_edges;
+pub use headcount::{Correction, HeadcountLedger, MouthTally};
+pub use rule::{Buffer, CrossingRule};
+
+/// Version of the rule that decides crossings; rises with every change of what counts.
+pub const RULE_VERSION: i32 = 1;

@@ -1,0 +1,234 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+//! What the crossing rule promises, on made-up walks over a vertical line at x = 200 (right to left is in).
+
+use mineseal_counting::{CrossingCounter, CrossingRule, LineCrossing};
+use mineseal_domain::{
+    Anchor, BoundingBox, Detection, Direction, Line, ObjectClass, ObjectGroup, Point, UtcMicros,
+};
+use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
+use proptest::prelude::*;
+
+const HEIGHT: f32 = 60.0;
+const WIDTH: f32 = 24.0;
+/// Half width of the default buffer for a person of [`HEIGHT`].
+const BUFFER: f32 = 6.0;
+const LINE: Line = Line { from: Point { x: 200.0, y: 0.0 }, to: Point { x: 200.0, y: 400.0 } };
+/// Time between frames, in microseconds: 5 a second.
+const STEP: i64 = 200_000;
+
+fn person(x: f32, foot: f32) -> Detection {
+    let bounding_box = BoundingBox { left: x - WIDTH / 2.0, top: foot - HEIGHT, width: WIDTH, height: HEIGHT };
+    Detection { class: ObjectClass::Person, score: 0.8, bounding_box }
+}
+
+fn object(track: i64, detection: Detection) -> TrackedObject {
+    TrackedObject { track, detection, hits: 9, confirmed: true }
+}
+
+fn counter(line: Line) -> CrossingCounter {
+    CrossingCounter::new(line, Anchor::Foot, ObjectGroup::Person, CrossingRule::default())
+}
+
+/// Counts one track whose foot takes these places, a frame each.
+fn count(places: &[(f32, f32)]) -> Vec<Direction> {
+    count_with(&mut counter(LINE), places.iter().map(|&(x, y)| person(x, y)), STEP)
+}
+
+fn count_with(
+    counter: &mut CrossingCounter,
+    detections: impl Iterator<Item = Detection>,
+    step: i64,
+) -> Vec<Direction> {
+    let mut crossings = Vec::new();
+    for (index, detection) in detections.enumerate() {
+        let index = index as i64;
+        crossings.extend(counter.update(UtcMicros(index * step), index, &[object(1, detection)]));
+    }
+    crossings.extend(counter.finish());
+    crossings.iter().map(|crossing| crossing.direction).collect()
+}
+
+/// Detections of each frame through tracker and counter.
+fn follow(frames: &[Vec<Detection>], line: Line) -> Vec<LineCrossing> {
+    let (mut tracker, mut counter) = (Tracker::new(TrackerSettings::default()), counter(line));
+    let mut crossings = Vec::new();
+    for (index, detections) in frames.iter().enumerate() {
+        let at = UtcMicros(index as i64 * STEP);
+        crossings.extend(counter.update(at, index as i64, &tracker.update(at, detections)));
+    }
+    crossings.extend(counter.finish());
+    crossings
+}
+
+/// Quarters of a pixel, so that mirroring is exact.
+fn places(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(f32, f32)>> {
+    let quarter = |range: std::ops::Range<i32>| range.prop_map(|quarters| quarters as f32 / 4.0);
+    prop::collection::vec((quarter(0..1600), quarter(-100..1700)), length)
+}
+
+proptest! {
+    #[test]
+    fn a_mirrored_walk_gives_mirrored_crossings(walk in places(2..40)) {
+        let mirrored: Vec<(f32, f32)> = walk.iter().map(|&(x, y)| (400.0 - x, y)).collect();
+        let turned: Vec<Direction> = count(&walk)
+            .into_iter()
+            .map(|direction| if direction == Direction::In { Direction::Out } else { Direction::In })
+            .collect();
+        prop_assert_eq!(count(&mirrored), turned);
+    }
+
+    #[test]
+    fn an_exchange_of_the_ends_exchanges_the_directions(walk in places(2..40)) {
+        let other = Line { from: LINE.to, to: LINE.from };
+        let detections = || walk.iter().map(|&(x, y)| person(x, y));
+        let turned = count_with(&mut counter(other), detections(), STEP);
+        let straight = count_with(&mut counter(LINE), detections(), STEP);
+        prop_assert_eq!(turned.len(), straight.len());
+        prop_assert!(turned.iter().zip(&straight).all(|(a, b)| a != b));
+    }
+
+    #[test]
+    fn entries_and_exits_of_one_track_alternate_over_an_endless_line(walk in prop::collection::vec(0.0_f32..400.0, 2..60)) {
+        let walk: Vec<(f32, f32)> = walk.into_iter().map(|x| (x, 200.0)).collect();
+        let directions = count(&walk);
+        prop_assert!(directions.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn who_stands_on_the_line_is_not_counted(jitter in prop::collection::vec(-5.9_f32..5.9, 1..200)) {
+        let walk: Vec<(f32, f32)> = jitter.into_iter().map(|x| (200.0 + x, 200.0)).collect();
+        prop_assert_eq!(count(&walk), []);
+    }
+
+    #[test]
+    fn who_turns_back_on_the_line_is_not_counted(reach in -5.9_f32..5.9, speed in 3.0_f32..18.0, loiter in 0..30) {
+        let towards = (0..20).map(|step| 200.0 - reach + 20.0 * speed - step as f32 * speed);
+        let stands = (0..loiter).map(|_| 200.0 - reach);
+        let back = (0..20).map(|step| 200.0 - reach + step as f32 * speed);
+        let walk: Vec<(f32, f32)> = towards.chain(stands).chain(back).map(|x| (x, 200.0)).collect();
+        prop_assert_eq!(count(&walk), []);
+    }
+
+    #[test]
+    fn who_crosses_and_returns_is_counted_both_ways(reach in 15.0_f32..150.0, speed in 3.0_f32..18.0) {
+        let steps = ((reach + 60.0) / speed).ceil() as i32;
+        let there = (0..=steps).map(|step| 260.0 - step as f32 * speed);
+        let back = (0..=steps).map(|step| 260.0 - (steps - step) as f32 * speed);
+        let walk: Vec<(f32, f32)> = there.chain(back).map(|x| (x, 200.0)).collect();
+        prop_assert_eq!(count(&walk), [Direction::In, Direction::Out]);
+    }
+
+    #[test]
+    fn every_walker_is_counted_up_to_a_third_of_his_height_a_frame(
+        start in 0.0_f32..20.0, speed in 2.0_f32..20.0, slope in -3.0_f32..3.0
+    ) {
+        let walk: Vec<(f32, f32)> = (0..150)
+            .map(|step| (260.0 + start - step as f32 * speed, 200.0 + slope * step as f32 / 4.0))
+            .take_while(|place| place.0 > 0.0)
+            .collect();
+        prop_assert_eq!(count(&walk), [Direction::In]);
+    }
+
+    #[test]
+    fn the_clock_may_run_at_any_speed(walk in places(2..40), factor in 0.05_f64..10.0) {
+        let detections = || walk.iter().map(|&(x, y)| person(x, y));
+        let scaled = count_with(&mut counter(LINE), detections(), (STEP as f64 * factor) as i64);
+        prop_assert_eq!(scaled, count_with(&mut counter(LINE), detections(), STEP));
+    }
+
+    #[test]
+    fn outside_the_ends_nothing_is_counted(y in 410.0_f32..600.0, speed in 3.0_f32..18.0) {
+        let walk: Vec<(f32, f32)> = (0..60).map(|step| (300.0 - step as f32 * speed, y)).collect();
+        prop_assert_eq!(count(&walk), []);
+    }
+
+    /// A box that loses its lower half for a frame throws the foot over a horizontal line and back.
+    #[test]
+    fn a_flickering_box_is_not_counted(halves in prop::collection::vec(any::<bool>(), 3..80), depth in 8.0_f32..25.0) {
+        let line = Line { from: Point { x: 0.0, y: 200.0 }, to: Point { x: 400.0, y: 200.0 } };
+        let whole = person(100.0, 200.0 + depth);
+        let mut half = whole;
+        half.bounding_box.height /= 2.0;
+        let mut before = true;
+        let detections = halves.into_iter().map(|flicker| {
+            let now = flicker && !before;
+            before = now;
+            if now { half } else { whole }
+        });
+        // The first frame is never halved: a track's only glimpse of the other side is another matter.
+        prop_assert_eq!(count_with(&mut counter(line), detections, STEP), []);
+    }
+
+    #[test]
+    fn people_side_by_side_are_all_counted(speed in 3.0_f32..18.0, gap in 0.6_f32..2.0, people in 2_usize..4) {
+        let frames: Vec<Vec<Detection>> = (0..150)
+            .map(|step| 290.0 - step as f32 * speed)
+            .take_while(|x| *x > 60.0)
+            .map(|x| (0..people).map(|row| person(x + row as f32 * 2.0, 150.0 + row as f32 * gap * HEIGHT)).collect())
+            .collect();
+        let crossings = follow(&frames, LINE);
+        prop_assert_eq!(crossings.len(), people);
+        prop_assert!(crossings.iter().all(|crossing| crossing.direction == Direction::In));
+    }
+
+    #[test]
+    fn a_lost_frame_loses_nobody_who_walks(speed in 3.0_f32..12.0, start in 0.0_f32..12.0, lost in 0_usize..20) {
+        let mut frames: Vec<Vec<Detection>> = (0..150)
+            .map(|step| 260.0 + start - step as f32 * speed)
+            .take_while(|x| *x > 100.0)
+            .map(|x| vec![person(x, 150.0), person(420.0 - x, 300.0)])
+            .collect();
+        if lost < frames.len() {
+            frames[lost].clear();
+        }
+        let mut directions: Vec<Direction> = follow(&frames, LINE).iter().map(|crossing| crossing.direction).collect();
+        directions.sort_unstable();
+        prop_assert_eq!(directions, [Direction::In, Direction::Out]);
+    }
+
+    /// Whatever the speed, a lost frame costs at most the people who stood near the line in it.
+    #[test]
+    fn a_lost_frame_costs_no_more_than_it_hides(speed in 3.0_f32..30.0, start in 0.0_f32..30.0, lost in 0_usize..20) {
+        let mut frames: Vec<Vec<Detection>> = (0..150)
+            .map(|step| 290.0 + start - step as f32 * speed)
+            .take_while(|x| *x > 60.0)
+            .map(|x| vec![person(x, 150.0), person(x + 3.0 * speed, 300.0)])
+            .collect();
+        let all = follow(&frames, LINE).len();
+        if lost < frames.len() {
+            let reach = 2.0 * speed + 2.0 * BUFFER;
+            let hidden = frames[lost].iter().filter(|seen| {
+                (seen.bounding_box.anchor(Anchor::Foot).x - 200.0).abs() <= reach
+            }).count();
+            frames[lost].clear();
+            prop_assert!(all.abs_diff(follow(&frames, LINE).len()) <= hidden);
+        }
+    }
+
+    #[test]
+    fn nothing_makes_it_panic(
+        numbers in prop::collection::vec((any::<f32>(), any::<f32>(), any::<f32>(), any::<f32>(), any::<f32>()), 1..30),
+        times in prop::collection::vec((any::<i64>(), any::<i64>(), 0_i64..4), 1..30),
+        ends in (any::<f32>(), any::<f32>(), any::<f32>(), any::<f32>()),
+    ) {
+        let line = Line { from: Point { x: ends.0, y: ends.1 }, to: Point { x: ends.2, y: ends.3 } };
+        for line in [line, LINE, Line { from: LINE.from, to: LINE.from }] {
+            let mut counter = counter(line);
+            let mut tracker = Tracker::new(TrackerSettings::default());
+            for (frame, (at, sequence, step)) in times.iter().enumerate() {
+                let detections: Vec<Detection> = numbers
+                    .iter()
+                    .map(|&(left, top, width, height, score)| Detection {
+                        class: ObjectClass::Person, score, bounding_box: BoundingBox { left, top, width, height }
+                    })
+                    .collect();
+                let objects: Vec<TrackedObject> =
+                    detections.iter().enumerate().map(|(track, seen)| object(track as i64, *seen)).collect();
+                counter.update(UtcMicros(*at), *sequence, &objects);
+                let soon = UtcMicros(frame as i64 * step * STEP);
+                counter.update(soon, *sequence, &tracker.update(soon, &detections));
+            }
+            counter.finish();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a picture says about its camera and its scene without a detector: camera health, belt motion, and
+//! whether a post is manned.
+//!
+//! Two halves. [`HealthMeter`] turns each published frame into a few numbers, where the pixels are. The judges
+//! turn the numbers of many frames into conditions, where the mine's state is. Both are pure; time comes with
+//! the frames, and the judges' state serialises.
+
+mod belt;
+mod faults;
+mod health;
+mod hold;
+mod meter;
+mod plane;
+mod post;
+mod shrunk;
+
+pub use belt::{BeltChange, BeltJudge, BeltSettings};
+pub use faults::{HealthSettings, Threshold};
+pub use health::{HealthChange, HealthJudge};
+pub use meter::HealthMeter;
+pub use plane::{LumaPlane, PlaneError};
+pub use post::{PostChange, PostJudge, PostSettings};

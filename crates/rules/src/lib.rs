@@ -1,0 +1,17 @@
+//! What is an alarm in which mine: the policy by the mine's state, and the life of each alarm.
+//!
+//! Pure and deterministic: facts go in with their event time, steps in the lives of alarms come out. An alarm is
+//! raised when its cause begins, updated when the cause grows worse, and cleared when the cause has ended; of
+//! each kind one is open for each camera.
+
+mod messages;
+mod mine_rules;
+mod open;
+mod policy;
+
+pub use mine_rules::{MineRules, Signal, Watched};
+pub use open::{AlarmStep, OpenAlarm};
+pub use policy::{Policy, severity};
+
+/// Version of the rules; rises with every change of what is an alarm, how grave it is, or when it ends.
+pub const RULE_VERSION: i32 = 1;

@@ -1,0 +1,89 @@
+use mineseal_domain::{Detection, ObjectClass, ObjectGroup, UtcMicros};
+use serde::{Deserialize, Serialize};
+
+use crate::TrackerSettings;
+use crate::association::Expectation;
+use crate::kalman::{AxisModel, BoxFilter, MotionModel};
+
+/// An object that was found in the frame just given.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrackedObject {
+    /// Number of the track, from 1, never used again by the same tracker.
+    pub track: i64,
+    /// What the detector found in this frame. Its class may differ from frame to frame within its group.
+    pub detection: Detection,
+    /// Detections of this track so far, this one among them.
+    pub hits: u32,
+    /// The track was found often or surely enough to be believed (see [`TrackerSettings`]).
+    pub confirmed: bool,
+}
+
+/// What is followed together: the members of a group are one kind, every other class is a kind of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    Group(ObjectGroup),
+    Class(ObjectClass),
+}
+
+impl Kind {
+    pub(crate) fn of(class: ObjectClass) -> Self {
+        class.group().map_or(Self::Class(class), Self::Group)
+    }
+
+    /// People are slower than what has wheels, for their size, and keep their pace better.
+    pub(crate) fn motion(self) -> MotionModel {
+        let centre = match self {
+            Self::Group(ObjectGroup::Person) => AxisModel { first_velocity: 0.8, agitation: 0.16, ..CENTRE },
+            Self::Group(ObjectGroup::Vehicle) | Self::Class(_) => CENTRE,
+        };
+        MotionModel { centre, extent: EXTENT }
+    }
+}
+
+const CENTRE: AxisModel = AxisModel { first_velocity: 3.0, agitation: 1.6, memory_seconds: 4.0, jitter: 0.05 };
+
+const EXTENT: AxisModel = AxisModel { first_velocity: 0.1, agitation: 0.2, memory_seconds: 1.2, jitter: 0.06 };
+
+/// One followed object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub(crate) number: i64,
+    pub(crate) kind: Kind,
+    pub(crate) hits: u32,
+    /// When it was last found.
+    pub(crate) seen_at: UtcMicros,
+    best_score: f32,
+    filter: BoxFilter,
+}
+
+impl Track {
+    pub(crate) fn new(number: i64, at: UtcMicros, detection: &Detection) -> Self {
+        let kind = Kind::of(detection.class);
+        let filter = BoxFilter::new(&detection.bounding_box, &kind.motion());
+        Self { number, kind, hits: 1, seen_at: at, best_score: detection.score, filter }
+    }
+
+    pub(crate) fn predict(&mut self, seconds: f64) {
+        self.filter.predict(seconds, &self.kind.motion());
+    }
+
+    pub(crate) fn correct(&mut self, at: UtcMicros, detection: &Detection) {
+        self.filter.correct(&detection.bounding_box, &self.kind.motion());
+        self.hits = self.hits.saturating_add(1);
+        self.seen_at = at;
+        self.best_score = self.best_score.max(detection.score);
+    }
+
+    pub(crate) fn expectation(&self) -> Expectation {
+        Expectation {
+            bounding_box: self.filter.bounding_box(),
+            deviation: self.filter.centre_deviation(&self.kind.motion()),
+        }
+    }
+
+    /// What is told of the track when it was found as `detection`.
+    pub(crate) fn object(&self, detection: Detection, settings: &TrackerSettings) -> TrackedObject {
+        let confirmed = self.hits >= settings.confirming_hits || self.best_score >= settings.confirming_score;
+        TrackedObject { track: self.number, detection, hits: self.hits, confirmed }
+    }
+}

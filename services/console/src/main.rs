@@ -1,0 +1,10 @@
+//! The service `console`: the page for duty officers and dispatchers.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mineseal_service::run("console", |context| async move {
+        let evidence = mineseal_console::open_evidence(&context.settings)?;
+        mineseal_console::run(&context.settings.console, evidence, context.bus, context.shutdown).await
+    })
+}
