@@ -1,0 +1,30 @@
+//! The operations of a depthwise YOLOX net on the CPU, as candle custom operations.
+//!
+//! Between operations a tensor is *blocked*: shape `[pictures, channels / 16, height, width, 16]`, f32, contiguous.
+//! Sixteen channels of one pixel lie side by side, so that every operation works on whole vectors whatever the
+//! width of the picture, a stride of two costs nothing and weights are packed once, when the net is loaded.
+//!
+//! Every operation runs on the calling thread only; several pictures at a time are best spread over several
+//! detectors. The processor's instructions are looked up at run time ([`Instructions`]). A picture gives the same
+//! bits alone and in a batch: each output is summed in one order, wherever it lies.
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod depthwise;
+mod instructions;
+mod layout;
+mod pointwise;
+mod portable;
+mod pyramid;
+mod silu;
+mod stem;
+mod upsample;
+
+pub use depthwise::Depthwise;
+pub use instructions::Instructions;
+pub use layout::{BLOCK, block, unblock};
+pub use pointwise::Pointwise;
+pub use pyramid::SpatialPyramid;
+pub use stem::Stem;
+pub use upsample::Upsample;

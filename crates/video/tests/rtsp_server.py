@@ -1,0 +1,52 @@
+#!/usr/bin/python3
+"""A camera for tests: rtsp_server.py PORT [USER PASSWORD] serves /live (endless), /lossy (every 50th RTP packet
+is dropped) and /end (100 frames, then it ends)."""
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+
+Gst.init(None)
+server = GstRtspServer.RTSPServer()
+server.set_address("127.0.0.1")
+server.set_service(sys.argv[1])
+
+VIDEO = (
+    "videotestsrc is-live=true pattern=ball {extra} ! video/x-raw,width=320,height=240,framerate=25/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate={rate} ! rtph264pay pt=96 config-interval=1 {pay}"
+)
+
+
+def factory(launch):
+    made = GstRtspServer.RTSPMediaFactory()
+    made.set_launch("( " + launch + " )")
+    made.set_shared(True)
+    return made
+
+
+mounts = server.get_mount_points()
+mounts.add_factory("/live", factory(VIDEO.format(extra="", rate=500, pay="name=pay0")))
+mounts.add_factory("/end", factory(VIDEO.format(extra="num-buffers=100", rate=500, pay="name=pay0")))
+# Bigger frames travel in several packets, so that losing one damages a frame.
+lossy = VIDEO.format(extra="", rate=8000, pay="mtu=400 ! identity name=pay0 drop-probability=0.02")
+mounts.add_factory("/lossy", factory(lossy.replace("pattern=ball", "pattern=snow")))
+
+if len(sys.argv) > 2:
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(sys.argv[2], sys.argv[3]), token)
+    server.set_auth(auth)
+    for path in ("/live", "/end", "/lossy"):
+        permissions = GstRtspServer.RTSPPermissions()
+        for right in ("media.factory.access", "media.factory.construct"):
+            permissions.add_permission_for_role("viewer", right, True)
+        mounts.match(path)[0].set_permissions(permissions)
+
+if server.attach(None) == 0:
+    sys.exit("port in use")
+print("ready", flush=True)
+GLib.MainLoop().run()

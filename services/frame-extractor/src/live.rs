@@ -1,0 +1,75 @@
+use std::collections::VecDeque;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use mineseal_bus::{BusError, Published, TraceContext};
+use mineseal_video::{Source, VideoReader};
+
+use crate::camera::{Ending, Job};
+use crate::error::CameraFault;
+use crate::position::{Position, new_session};
+use crate::reading::{Workshop, now, open_settings, sampler};
+
+/// Frames of one camera that Kafka has not acknowledged; more of them are not queued.
+const MOST_IN_FLIGHT: usize = 32;
+
+type Acknowledgement = BoxFuture<'static, Result<Published, BusError>>;
+
+/// Reads a live source in a new session until it fails. Its pictures do not wait: what Kafka does not take in
+/// time is dropped and counted, before it gets a sequence number.
+pub(crate) fn read(job: &Job, source: &Source) -> Result<Ending, CameraFault> {
+    let mut workshop = Workshop::new(job)?;
+    let mut reader = VideoReader::open(source, &open_settings(job))?;
+    let mut sampler = sampler(&job.camera, reader.facts())?;
+    let (code, counters) = (&job.camera.code, &job.shared.counters);
+    counters.connected(code, true);
+    let session = new_session(&job.camera.source);
+    tracing::info!(camera = %code, %session, facts = ?reader.facts(), "the camera is being read");
+    let mut sequence = 0;
+    let mut last = now().plus_micros(-1);
+    let mut in_flight: VecDeque<Acknowledgement> = VecDeque::new();
+    while let Some(picture) = reader.next()? {
+        if !sampler.take(picture.media_time_micros) {
+            continue;
+        }
+        collect(&mut in_flight)?;
+        // Two pictures must not share a moment, and a clock that is set back must not turn time round.
+        let captured_at = now().max(last.plus_micros(1));
+        if in_flight.len() >= MOST_IN_FLIGHT {
+            counters.dropped(code);
+            continue;
+        }
+        let media_time_micros = picture.media_time_micros;
+        let frame = workshop.frame(&picture, Position { session, sequence, media_time_micros, captured_at })?;
+        let span = tracing::info_span!("frame", camera = %code, sequence);
+        match span.in_scope(|| job.shared.publisher.try_enqueue(&frame, TraceContext::current())) {
+            Ok(delivery) => in_flight.push_back(delivery.acknowledged().boxed()),
+            Err(BusError::QueueFull { .. }) => {
+                counters.dropped(code);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        counters.published(code);
+        if frame.corrupt {
+            counters.corrupt(code);
+        }
+        sequence += 1;
+        last = captured_at;
+    }
+    Ok(Ending::Stopped)
+}
+
+/// Takes out what Kafka has acknowledged meanwhile.
+fn collect(in_flight: &mut VecDeque<Acknowledgement>) -> Result<(), BusError> {
+    while let Some(oldest) = in_flight.front_mut() {
+        match oldest.now_or_never() {
+            Some(result) => {
+                in_flight.pop_front();
+                result?;
+            }
+            None => break,
+        }
+    }
+    Ok(())
+}

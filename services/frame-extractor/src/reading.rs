@@ -1,0 +1,85 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mineseal_domain::UtcMicros;
+use mineseal_picture::{HealthMeter, LumaPlane};
+use mineseal_schemas::{Camera, Frame};
+use mineseal_video::{
+    Cancel, DecodedPicture, JpegEncoder, OpenSettings, Sampler, Scaler, SourceFacts, Transport, VideoError,
+};
+
+use crate::camera::Job;
+use crate::error::CameraFault;
+use crate::position::Position;
+
+/// What brings one reading's pictures into the form of frames.
+pub(crate) struct Workshop {
+    camera: Camera,
+    detect: bool,
+    scaler: Scaler,
+    meter: HealthMeter,
+    encoder: JpegEncoder,
+}
+
+impl Workshop {
+    pub(crate) fn new(job: &Job) -> Result<Self, VideoError> {
+        let settings = &job.shared.settings;
+        Ok(Self {
+            camera: job.camera.clone(),
+            detect: job.camera.analyses.iter().any(|analysis| analysis.needs_detector()),
+            scaler: Scaler::to_width(settings.picture_width),
+            meter: HealthMeter::new(&job.camera.regions),
+            encoder: JpegEncoder::new(u8::try_from(settings.jpeg_quality).unwrap_or(75))?,
+        })
+    }
+
+    /// The frame that shows `picture` at `position`.
+    pub(crate) fn frame(&mut self, picture: &DecodedPicture, position: Position) -> Result<Frame, CameraFault> {
+        let small = self.scaler.scale(picture)?;
+        let (width, height) = (small.width() as usize, small.height() as usize);
+        let health = self.meter.measure(&LumaPlane::new(width, height, width, small.luma())?);
+        let jpeg = self.encoder.encode(&small)?;
+        let pixels = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
+        Ok(Frame {
+            camera: self.camera.code.clone(),
+            mine: self.camera.mine.clone(),
+            place: self.camera.place,
+            session: position.session,
+            sequence: position.sequence,
+            captured_at: position.captured_at,
+            published_at: now(),
+            media_time_micros: position.media_time_micros,
+            width: pixels(small.width()),
+            height: pixels(small.height()),
+            source_width: pixels(picture.width),
+            source_height: pixels(picture.height),
+            corrupt: picture.corrupt,
+            detect: self.detect,
+            health,
+            jpeg,
+        })
+    }
+}
+
+/// How the source is opened, by registration and settings.
+pub(crate) fn open_settings(job: &Job) -> OpenSettings {
+    OpenSettings {
+        deadline: Duration::from_secs_f64(job.shared.settings.stall_seconds.clamp(0.1, 3600.0)),
+        key_frames_only: job.camera.sampling.key_frames_only,
+        transport: Transport::Tcp,
+        cancel: Cancel::clone(&job.cancel),
+        ..OpenSettings::default()
+    }
+}
+
+/// The sampler that the registration asks for.
+pub(crate) fn sampler(camera: &Camera, facts: &SourceFacts) -> Result<Sampler, VideoError> {
+    // The rate of a source says nothing about the distance of its key frames.
+    let rate = facts.frames_per_second.filter(|_| !camera.sampling.key_frames_only);
+    Sampler::new(camera.sampling.frames_per_second, rate)
+}
+
+/// The clock on the wall.
+pub(crate) fn now() -> UtcMicros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,173 @@
+//! What the tests of the extractor share: a bus of their own, clips, and collecting frames.
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mineseal_bus::{Bus, BusSettings, SubscriptionSettings, TopicLayout};
+use mineseal_domain::{Analysis, CameraCode, MineCode, PlaceClass, Sampling, UtcMicros};
+use mineseal_frame_extractor::ExtractorError;
+use mineseal_schemas::{Camera, Frame, Record};
+use mineseal_settings::ExtractorSettings;
+use mineseal_telemetry::Metrics;
+use mineseal_video::{VideoWriter, WriterSettings, decode_jpeg};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) const PARTITIONS: i32 = 4;
+
+pub(crate) struct World {
+    pub(crate) brokers: String,
+    pub(crate) prefix: String,
+    pub(crate) bus: Bus,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Topics of this test alone, on the Kafka that `MINESEAL_TEST_KAFKA` names.
+    pub(crate) async fn new() -> Self {
+        let brokers = std::env::var("MINESEAL_TEST_KAFKA").expect("set MINESEAL_TEST_KAFKA (make test starts one)");
+        let prefix = format!("test-{}", Uuid::now_v7().simple());
+        let bus = connect(&brokers, &prefix);
+        let layout = TopicLayout { mine_partitions: PARTITIONS, camera_partitions: PARTITIONS, replication: 1 };
+        bus.ensure_topics(layout).await.unwrap();
+        Self { brokers, prefix, bus, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// An extractor in this process.
+    pub(crate) fn extractor(&self, settings: ExtractorSettings) -> Extractor {
+        let (shutdown, metrics) = (CancellationToken::new(), Metrics::default());
+        let bus = connect(&self.brokers, &self.prefix);
+        let (stop, counted, evidence) = (shutdown.clone(), metrics.clone(), self.path("evidence"));
+        let task = tokio::spawn(async move {
+            mineseal_frame_extractor::run(settings, &evidence, bus, counted, stop).await
+        });
+        Extractor { task, shutdown, metrics }
+    }
+
+    pub(crate) async fn register(&self, camera: &Camera) {
+        self.bus.publisher().unwrap().publish(camera).await.unwrap();
+    }
+
+    /// Everything that ever was published on a topic, until `enough` of it or the deadline.
+    pub(crate) async fn collect<R: Record + Send + 'static>(
+        &self,
+        deadline: Duration,
+        mut enough: impl FnMut(&[R]) -> bool,
+    ) -> Vec<R> {
+        let group = format!("collect-{}", Uuid::now_v7().simple());
+        let mut subscription = self.bus.subscribe::<R>(SubscriptionSettings::new(group)).unwrap();
+        let mut all = Vec::new();
+        let collecting = async {
+            while !enough(&all) {
+                let batch = subscription.next().await.unwrap();
+                let (records, mut ticket) = batch.split();
+                all.extend(records.into_iter().map(|received| received.value));
+                ticket.acknowledge();
+            }
+        };
+        // What came until then is what the caller judges.
+        tokio::time::timeout(deadline, collecting).await.ok();
+        all
+    }
+
+    pub(crate) async fn frames(&self, seconds: u64, count: usize) -> Vec<Frame> {
+        self.collect(Duration::from_secs(seconds), |frames: &[Frame]| frames.len() >= count).await
+    }
+}
+
+pub(crate) fn connect(brokers: &str, prefix: &str) -> Bus {
+    let settings = BusSettings { topic_prefix: prefix.to_owned(), ..BusSettings::new(brokers) };
+    Bus::connect(settings).unwrap()
+}
+
+pub(crate) struct Extractor {
+    pub(crate) task: JoinHandle<Result<(), ExtractorError>>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Metrics,
+}
+
+impl Extractor {
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap().unwrap();
+    }
+}
+
+/// As fast as possible, or in real time.
+pub(crate) fn settings(fast: bool) -> ExtractorSettings {
+    ExtractorSettings { as_fast_as_possible: fast, stall_seconds: 3.0, ..ExtractorSettings::default() }
+}
+
+pub(crate) fn camera(number: u32, source: &Path, rate: f64) -> Camera {
+    Camera {
+        code: code(number),
+        mine: mine(),
+        name: format!("camera {number}"),
+        place: PlaceClass::MAIN_SHAFT,
+        source: source.to_str().unwrap().to_owned(),
+        credential: None,
+        repeat: false,
+        sampling: Sampling { frames_per_second: rate, key_frames_only: false },
+        analyses: vec![Analysis::PersonCrossing],
+        lines: vec![],
+        regions: vec![],
+        changed_at: UtcMicros(1),
+    }
+}
+
+pub(crate) fn code(number: u32) -> CameraCode {
+    format!("1506020078664201{number:08}").parse().unwrap()
+}
+
+pub(crate) fn mine() -> MineCode {
+    "150602007866".parse().unwrap()
+}
+
+/// The grey level of a clip's picture.
+pub(crate) fn grey(number: i64) -> u8 {
+    (40 + number * 7 % 180) as u8
+}
+
+/// Writes a clip whose pictures' grey levels tell their numbers.
+pub(crate) fn write_clip(path: &Path, pictures: i64, rate: f64) {
+    let mut writer = VideoWriter::create(path, 320, 240, rate, &WriterSettings::default()).unwrap();
+    for number in 0..pictures {
+        writer.write_rgb(&vec![grey(number); 320 * 240 * 3]).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+/// Frames by camera without what a later extractor published once more; as the counter sees them.
+pub(crate) fn once(frames: &[Frame]) -> BTreeMap<CameraCode, Vec<Frame>> {
+    let mut by_camera: BTreeMap<CameraCode, Vec<Frame>> = BTreeMap::new();
+    for frame in frames {
+        let seen = by_camera.entry(frame.camera.clone()).or_default();
+        if seen.last().is_none_or(|last| (last.session, last.sequence) < (frame.session, frame.sequence)) {
+            seen.push(frame.clone());
+        }
+    }
+    by_camera
+}
+
+/// One session without a gap: sequences from 0, media and capture times by the clip's rate, pictures in order.
+pub(crate) fn assert_whole(frames: &[Frame], count: usize, step_micros: i64, pictures_a_step: i64) {
+    assert_eq!(frames.len(), count);
+    for (index, frame) in frames.iter().enumerate() {
+        let at = index as i64;
+        assert_eq!(frame.sequence, at);
+        assert_eq!(frame.session, frames[0].session, "frame {at}");
+        assert_eq!(frame.media_time_micros, at * step_micros, "frame {at}");
+        assert_eq!(frame.captured_at.micros_since(frames[0].captured_at), at * step_micros, "frame {at}");
+        let picture = decode_jpeg(&frame.jpeg).unwrap();
+        assert_eq!((picture.width() as i32, picture.height() as i32), (frame.width, frame.height));
+        let (got, wanted) = (picture.pixels()[3 * 5000], grey(at * pictures_a_step));
+        assert!(got.abs_diff(wanted) <= 4, "frame {at} is {got}, should be {wanted}");
+    }
+}
