@@ -1,0 +1,220 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// mineseal, the coal-mine electronic seal: counts who goes underground, watches whether a mine works, raises
+/// alarms with evidence.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Configuration file in TOML; the environment (MINESEAL_SECTION__KEY) lies over it.
+    #[arg(long, global = true, env = "MINESEAL_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of everything that is kept on this machine (data_directory).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start everything on this machine and keep it running until Ctrl-C.
+    Up(UpArguments),
+    /// Stop the `mineseal up` that runs in the data folder.
+    Down,
+    /// Say how the running system is: services, lag, latency, headcounts.
+    Status,
+    /// Create missing topics and apply ClickHouse migrations, then end: for a cluster, before its services start.
+    Prepare,
+    /// Count crossings of a line in a video.
+    Count(CountArguments),
+    /// Find people and vehicles in pictures.
+    Detect(DetectArguments),
+    /// Track given detections (MOTChallenge format).
+    Track(TrackArguments),
+    /// Registered mines and cameras.
+    #[command(subcommand)]
+    Mines(MinesCommand),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run recorded detections through the counting rules again and print what comes out.
+    Replay(ReplayArguments),
+    /// Render mine scenes with exact ground truth.
+    #[command(subcommand)]
+    Scene(SceneCommand),
+    /// Train the detector on rendered scenes.
+    Train(TrainArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct UpArguments {
+    /// File of mines and cameras; without it, three rendered mines play.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mines: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Classes {
+    Person,
+    Vehicle,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum AnchorName {
+    Foot,
+    Centre,
+}
+
+#[derive(Args)]
+pub(crate) struct CountArguments {
+    /// The video.
+    pub(crate) video: PathBuf,
+    /// The line, in pixels of the video: X1,Y1,X2,Y2. Going from the negative to the positive side of
+    /// (x2-x1)(y-y1)-(y2-y1)(x-x1) is `in`.
+    #[arg(long, value_name = "X1,Y1,X2,Y2", allow_hyphen_values = true)]
+    pub(crate) line: String,
+    /// Sampled frames in a second of media time; without it 10, or all where the video has fewer.
+    #[arg(long)]
+    pub(crate) fps: Option<f64>,
+    /// What is counted.
+    #[arg(long, value_enum, default_value = "person")]
+    pub(crate) classes: Classes,
+    /// Which point of the box crosses; without it the foot for persons, the centre for vehicles.
+    #[arg(long, value_enum)]
+    pub(crate) anchor: Option<AnchorName>,
+    #[command(flatten)]
+    pub(crate) detector: DetectorArguments,
+    /// Write the video with boxes, tracks, line and running count.
+    #[arg(long, value_name = "OUT.mp4")]
+    pub(crate) draw: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DetectorArguments {
+    /// Weights in safetensors; without it the ones for rendered scenes that the product brings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Where the detector runs.
+    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
+    pub(crate) device: String,
+    /// Width and height of the detector's input, such as 640x384; without it what the weights suggest.
+    #[arg(long, value_name = "WxH")]
+    pub(crate) input: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct DetectArguments {
+    /// JPEG or PNG files.
+    #[arg(required = true)]
+    pub(crate) pictures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) detector: DetectorArguments,
+    /// Boxes below this score are left out, 0 to 1.
+    #[arg(long, default_value_t = 0.3)]
+    pub(crate) score: f32,
+}
+
+#[derive(Args)]
+pub(crate) struct TrackArguments {
+    /// Rows: frame, -1, left, top, width, height, score.
+    pub(crate) detections: PathBuf,
+    /// Frames in a second.
+    #[arg(long)]
+    pub(crate) fps: f64,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum MinesCommand {
+    /// Register the mines and cameras of a file.
+    Apply {
+        /// The file; see config/mines.example.toml.
+        file: PathBuf,
+        /// Remove mines and cameras that the file does not name.
+        #[arg(long)]
+        prune: bool,
+    },
+    /// Show what is registered.
+    List,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check configuration and, if given, a file of mines.
+    Check {
+        /// A file of mines and cameras.
+        #[arg(long, value_name = "FILE")]
+        mines: Option<PathBuf>,
+    },
+    /// Print the JSON schema of the configuration file.
+    Schema,
+    /// Print the configuration as it takes effect.
+    Show,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayArguments {
+    /// File of mines and cameras whose lines and limits are used; without it those that are registered.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mines: Option<PathBuf>,
+    /// First offset of each partition of `detections`; without it the oldest that is kept.
+    #[arg(long)]
+    pub(crate) from: Option<i64>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SceneCommand {
+    /// Render the scenes of the demo with their ground truth.
+    Demo {
+        /// Folder to write to.
+        folder: PathBuf,
+    },
+    /// Render one scene from a script in JSON.
+    Render {
+        /// The script.
+        script: PathBuf,
+        /// The video; the ground truth lies beside it.
+        video: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct TrainArguments {
+    /// Folder for pictures, checkpoints and the result.
+    #[arg(long, default_value = "training")]
+    pub(crate) folder: PathBuf,
+    /// Everything random comes from it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Steps in all; a run that was cut goes on where its last checkpoint stands.
+    #[arg(long, default_value_t = 3000)]
+    pub(crate) steps: u64,
+    /// Pictures in a step.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) batch: usize,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = 2e-3)]
+    pub(crate) rate: f32,
+    /// Steps until the highest learning rate.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) warm_up: u64,
+    /// Steps over which the exported average of the weights forgets.
+    #[arg(long, default_value_t = 400.0)]
+    pub(crate) average_over: f64,
+    /// Rendered scenes to learn from.
+    #[arg(long, default_value_t = 800)]
+    pub(crate) scenes: u64,
+    /// Pictures of each.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) pictures_per_scene: u64,
+    /// Scenes to judge by, never learnt from.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) held_out_scenes: u64,
+    /// Start from the averaged weights of an earlier checkpoint instead of random ones.
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) start_from: Option<PathBuf>,
+}
