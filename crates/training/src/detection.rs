@@ -1,0 +1,81 @@
+//! Evaluation through the product's own detector, from JPEG to box, so that the figures are the product's.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use mineseal_detector::{Detector, DetectorSettings, PictureRef, YoloxDetector};
+use mineseal_domain::{BoundingBox, Detection};
+
+use crate::error::TrainingError;
+use crate::evaluation::{ClassFigures, Judged, figures};
+use crate::layers::CLASSES;
+use crate::pictures::{PICTURE_HEIGHT, PICTURE_WIDTH, PictureSet, PictureSettings};
+
+/// Recall and precision are given for detections from this score on.
+pub(crate) const SCORE: f32 = 0.5;
+/// Pictures that are handed to the detector at once.
+const TOGETHER: usize = 16;
+
+/// Renders the pictures of `settings` (or takes them from `cache`) and judges the weights on them.
+///
+/// # Errors
+/// Scenes that cannot be rendered, a cache that cannot be used, weights that the detector refuses.
+pub fn evaluate(
+    weights: &Path,
+    settings: PictureSettings,
+    cache: &Path,
+    threads: usize,
+) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
+    evaluate_pictures(
+        weights,
+        &PictureSet::prepare(settings, cache, threads, &mut |_| ControlFlow::Continue(()))?,
+    )
+}
+
+/// Judges the weights on a set of pictures, with the detector's default settings.
+///
+/// # Errors
+/// Weights that the detector refuses.
+pub fn evaluate_pictures(
+    weights: &Path,
+    set: &PictureSet,
+) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
+    let refused = |error: mineseal_detector::DetectorError| TrainingError::Detector(error.to_string());
+    let mut detector = YoloxDetector::load(weights, DetectorSettings::default()).map_err(refused)?;
+    let mut judged = Vec::with_capacity(set.pictures.len());
+    for pictures in set.pictures.chunks(TOGETHER) {
+        let frames: Vec<_> = pictures
+            .iter()
+            .map(|picture| PictureRef::Jpeg(&picture.jpeg))
+            .collect();
+        let found = detector.detect(&frames).map_err(refused)?;
+        for (picture, detections) in pictures.iter().zip(found) {
+            let detections = detections.into_iter().filter_map(inside).collect();
+            judged.push(Judged {
+                detections,
+                truths: &picture.truths,
+            });
+        }
+    }
+    Ok(figures(&judged, SCORE))
+}
+
+/// The part of a detection that lies in the picture, as the truths do.
+fn inside(detection: Detection) -> Option<Detection> {
+    let b = detection.bounding_box;
+    let (left, top) = (b.left.max(0.0), b.top.max(0.0));
+    let (right, bottom) = (
+        b.right().min(PICTURE_WIDTH as f32),
+        b.bottom().min(PICTURE_HEIGHT as f32),
+    );
+    let bounding_box = BoundingBox {
+        left,
+        top,
+        width: right - left,
+        height: bottom - top,
+    };
+    bounding_box.is_sound().then_some(Detection {
+        bounding_box,
+        ..detection
+    })
+}

@@ -1,0 +1,33 @@
+//! Training of the product's own detector weights: the YOLOX-Nano net, on rendered mine scenes, on the CPU.
+//!
+//! [`train`] renders pictures of random scenes, learns from them with candle's automatic differentiation over
+//! this crate's own operations, and writes the weights as the detector loads them. [`evaluate`] judges weights
+//! with the product's detector on scenes that they were not trained on.
+
+mod assignment;
+mod augmentation;
+mod checkpoint;
+mod detection;
+mod dual;
+mod error;
+mod evaluation;
+mod export;
+mod layers;
+mod loss;
+mod net;
+mod operations;
+mod optimiser;
+mod pictures;
+mod simd;
+mod trainer;
+mod truth;
+mod worker;
+
+pub use detection::{evaluate, evaluate_pictures};
+pub use error::TrainingError;
+pub use evaluation::{ClassFigures, Judged, figures};
+pub use layers::{CLASSES, INPUT_HEIGHT, INPUT_WIDTH};
+pub use loss::LossParts;
+pub use pictures::{Picture, PictureSet, PictureSettings};
+pub use trainer::{CHECKPOINT_FILE, Progress, TrainReport, TrainSettings, WEIGHTS_FILE, train};
+pub use truth::Truth;
