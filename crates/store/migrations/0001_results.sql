@@ -1,7 +1,8 @@
--- What the counter found out. Every table: the record's place on the bus (record_partition, record_offset), when it
--- was written there, and when it was stored. The partition key hangs on the record alone: a batch that is sent once
--- more has to fall into the same partitions, or its deduplication token would not be found. Retention counts from
--- the time of storing, so that a replay of old footage is kept as long as everything else.
+-- What the counter found out. Every table holds the record's place on the bus (record_partition, record_offset), when
+-- it was written there (counted_at, elsewhere written_at), and when it was stored: from these it is known which
+-- records of a range are here already. The partition key hangs on the record alone: a batch that is sent once more
+-- has to fall into the same partitions, or its deduplication token would not be found. Retention counts from the time
+-- of storing, so that a replay of old footage is kept as long as everything else.
 -- fsync: a batch is acknowledged on the bus once it is stored, so it must outlive a loss of power.
 
 CREATE TABLE IF NOT EXISTS crossings
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS crossings
     record_partition  Int32,
     record_offset     Int64,
     stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1,
     INDEX stored stored_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
@@ -49,7 +51,8 @@ CREATE TABLE IF NOT EXISTS headcounts
     counted_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)
@@ -70,7 +73,8 @@ CREATE TABLE IF NOT EXISTS activity
     counted_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)
@@ -98,7 +102,8 @@ CREATE TABLE IF NOT EXISTS camera_health
     counted_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS alarms
     counted_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(raised_at)
@@ -40,9 +41,11 @@ CREATE TABLE IF NOT EXISTS dispositions
     note              String,
     decided_by        LowCardinality(String),
     at                DateTime64(6, 'UTC'),
+    written_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)
@@ -61,9 +64,11 @@ CREATE TABLE IF NOT EXISTS evidence
     sha256            String,
     size_bytes        Int64,
     captured_at       DateTime64(6, 'UTC'),
+    written_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(captured_at)
@@ -84,9 +89,11 @@ CREATE TABLE IF NOT EXISTS receipts
     attempts          Int32,
     occurred_at       DateTime64(6, 'UTC'),
     answered_at       DateTime64(6, 'UTC'),
+    written_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64,
-    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC')
+    stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC'),
+    INDEX record record_offset TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(answered_at)

@@ -9,9 +9,11 @@ CREATE TABLE IF NOT EXISTS frame_latencies
     captured_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     published_at      DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     inferred_at       DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    written_at        DateTime64(6, 'UTC'),
     record_partition  Int32,
     record_offset     Int64 CODEC(Delta, ZSTD(1)),
     stored_at         DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    INDEX record record_offset TYPE minmax GRANULARITY 1,
     INDEX stored stored_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree

@@ -104,6 +104,18 @@ pub enum StoreError {
         /// What the server said.
         detail: String,
     },
+    /// Rows were acknowledged and are not there.
+    #[error(
+        "ClickHouse at {url} acknowledged {rows} rows of table {table} again and again, and does not have them"
+    )]
+    Forgotten {
+        /// As configured.
+        url: String,
+        /// The table.
+        table: &'static str,
+        /// How many.
+        rows: usize,
+    },
     /// Anything else.
     #[error("ClickHouse at {url}: {source}")]
     Client {
@@ -119,7 +131,7 @@ impl StoreError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Busy { .. } => true,
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::Forgotten { .. } => true,
             Self::Migration { source, .. } => source.is_passing(),
             _ => false,
         }

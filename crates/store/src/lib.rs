@@ -1,12 +1,14 @@
 //! The store: ClickHouse tables for everything that the system found out, how they are made, filled and asked.
 //!
 //! - [`Store::connect`] reaches the server, [`Store::migrate`] brings the database to this build's version.
-//! - [`Store::insert_batch`] writes rows together with a token: the same token twice gives the rows once.
+//! - [`Store::insert_batch`] writes rows together with a token; [`Store::repeat_batch`] writes what is missing of rows
+//!   that may have been sent before.
 //! - [`StoredRecord`] says which row a record of the bus becomes.
 //! - The other methods of [`Store`] answer the questions of the console and of `mineseal status`.
 
 mod codes;
 mod error;
+mod inserts;
 mod latencies;
 mod migrations;
 mod queries;

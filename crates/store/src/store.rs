@@ -1,19 +1,10 @@
 use std::fmt;
-use std::time::Duration;
 
 use clickhouse::Client;
 use clickhouse::error::Error as ClientError;
 use clickhouse::sql::Identifier;
 
 use crate::error::{PASSING_CODES, StoreError, exception_code};
-use crate::rows::StoredRow;
-
-/// A chunk of an insert is written to the socket within this time, or the insert has failed.
-const SEND_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The server acknowledges an insert within this time, or it has failed. It may have been stored all the same:
-/// the token takes care of that.
-const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the store is.
 #[derive(Clone, PartialEq, Eq)]
@@ -103,40 +94,6 @@ impl Store {
     #[must_use]
     pub fn settings(&self) -> &StoreSettings {
         &self.settings
-    }
-
-    /// Stores `rows` in one insert. A second insert with the same `deduplication_token` is acknowledged and
-    /// stores nothing, as long as fewer than ten thousand others lie between the two: so an insert whose answer
-    /// was lost may be repeated with the same rows.
-    ///
-    /// # Errors
-    /// When the server is away or refuses. Then nothing is stored, or all of it: nobody knows which.
-    pub async fn insert_batch<R: StoredRow>(
-        &self,
-        rows: &[R],
-        deduplication_token: &str,
-    ) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let insert = async {
-            let mut insert = self
-                .client
-                .insert::<R>(R::TABLE)
-                .await?
-                .with_timeouts(Some(SEND_TIMEOUT), Some(ACKNOWLEDGE_TIMEOUT))
-                .with_setting("insert_deduplicate", "1")
-                .with_setting("insert_deduplication_token", deduplication_token)
-                // Acknowledged means written, not queued.
-                .with_setting("async_insert", "0")
-                // A camera with a wrong clock must not stop the others: its rows may lie in any month.
-                .with_setting("max_partitions_per_insert_block", "0");
-            for row in rows {
-                insert.write(row).await?;
-            }
-            insert.end().await
-        };
-        insert.await.map_err(|error| self.error(error))
     }
 
     /// Creates the database if it is not there.

@@ -9,12 +9,13 @@
 
 use std::net::TcpListener;
 
-use clickhouse::Client;
+use clickhouse::{Client, RowRead};
 use mineseal_domain::{AlarmKind, AlarmPhase, Direction, ObjectClass, UtcMicros};
 use mineseal_schemas::samples::{AT, Samples, mine_code, samples};
 use mineseal_schemas::{Alarm, Crossing, Detections};
 use mineseal_store::{
-    Period, RecordPlace, Store, StoreError, StoreSettings, StoredRecord, StoredRow, newest_version,
+    CrossingRow, Period, RecordPlace, Store, StoreError, StoreSettings, StoredRecord, StoredRow,
+    newest_version,
 };
 use uuid::Uuid;
 
@@ -110,7 +111,7 @@ async fn migrations_are_applied_once_and_watched() {
 
 async fn comes_back<R: StoredRecord>(store: &Store, record: R)
 where
-    R::Row: PartialEq + Clone + std::fmt::Debug,
+    R::Row: RowRead + PartialEq + std::fmt::Debug,
 {
     let row = record.into_row(place(7));
     store
@@ -203,6 +204,59 @@ async fn the_same_token_stores_once_even_over_many_months() {
         .insert_batch::<<Crossing as StoredRecord>::Row>(&[], "empty")
         .await
         .unwrap();
+    remove(store).await;
+}
+
+/// Rows of `crossings` at these offsets.
+fn crossings(offsets: std::ops::Range<i64>) -> Vec<CrossingRow> {
+    let crossing = samples().unwrap().crossing;
+    offsets
+        .map(|offset| crossing.clone().into_row(place(offset)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_repetition_stores_what_is_missing_and_nothing_else() {
+    let store = store().await;
+    let rows = crossings(0..50);
+    // Nothing is there.
+    store.repeat_batch(&rows, "a").await.unwrap();
+    assert_eq!(count(&store, "crossings").await, 50);
+    // All of it is there, and the server has lost the token.
+    store.repeat_batch(&rows, "b").await.unwrap();
+    assert_eq!(count(&store, "crossings").await, 50);
+
+    // The server knows the token and has lost some rows, and then all.
+    let client = raw(&store);
+    for lost in ["record_offset < 20", "1"] {
+        client
+            .query(&format!("DELETE FROM crossings WHERE {lost}"))
+            .execute()
+            .await
+            .unwrap();
+        store.insert_batch(&rows, "a").await.unwrap();
+        assert!(
+            count(&store, "crossings").await < 50,
+            "the token alone stores nothing"
+        );
+        store.repeat_batch(&rows, "a").await.unwrap();
+        assert_eq!(count(&store, "crossings").await, 50);
+        store.repeat_batch(&rows, "a").await.unwrap();
+        assert_eq!(count(&store, "crossings").await, 50);
+    }
+    let different = "SELECT uniqExact(record_offset) FROM crossings";
+    assert_eq!(client.query(different).fetch_one::<u64>().await.unwrap(), 50);
+
+    // A topic that was made anew has the same places at other times.
+    let again: Vec<CrossingRow> = rows
+        .iter()
+        .map(|row| CrossingRow {
+            counted_at: row.counted_at.plus_micros(1_000),
+            ..row.clone()
+        })
+        .collect();
+    store.repeat_batch(&again, "c").await.unwrap();
+    assert_eq!(count(&store, "crossings").await, 100);
     remove(store).await;
 }
 

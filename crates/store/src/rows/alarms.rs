@@ -4,7 +4,7 @@ use mineseal_schemas::{Alarm, Disposition, Evidence, Receipt};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{RecordPlace, StoredRecord, StoredRow};
+use super::{RecordPlace, StoredRecord, stored_row};
 use crate::codes::{name_of, value_of};
 
 /// One step in an alarm's life.
@@ -56,9 +56,7 @@ impl AlarmRow {
     }
 }
 
-impl StoredRow for AlarmRow {
-    const TABLE: &'static str = "alarms";
-}
+stored_row!(AlarmRow, "alarms", counted_at);
 
 impl StoredRecord for Alarm {
     type Row = AlarmRow;
@@ -101,13 +99,13 @@ pub struct DispositionRow {
     pub note: String,
     pub decided_by: String,
     pub at: UtcMicros,
+    /// Timestamp of the record on the bus.
+    pub written_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
 }
 
-impl StoredRow for DispositionRow {
-    const TABLE: &'static str = "dispositions";
-}
+stored_row!(DispositionRow, "dispositions", written_at);
 
 impl StoredRecord for Disposition {
     type Row = DispositionRow;
@@ -120,6 +118,7 @@ impl StoredRecord for Disposition {
             note: self.note,
             decided_by: self.by,
             at: self.at,
+            written_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
         }
@@ -144,13 +143,13 @@ pub struct EvidenceRow {
     pub sha256: String,
     pub size_bytes: i64,
     pub captured_at: UtcMicros,
+    /// Timestamp of the record on the bus.
+    pub written_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
 }
 
-impl StoredRow for EvidenceRow {
-    const TABLE: &'static str = "evidence";
-}
+stored_row!(EvidenceRow, "evidence", written_at);
 
 impl StoredRecord for Evidence {
     type Row = EvidenceRow;
@@ -166,6 +165,7 @@ impl StoredRecord for Evidence {
             sha256: self.sha256,
             size_bytes: self.size_bytes,
             captured_at: self.captured_at,
+            written_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
         }
@@ -193,13 +193,13 @@ pub struct ReceiptRow {
     pub attempts: i32,
     pub occurred_at: UtcMicros,
     pub answered_at: UtcMicros,
+    /// Timestamp of the record on the bus.
+    pub written_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
 }
 
-impl StoredRow for ReceiptRow {
-    const TABLE: &'static str = "receipts";
-}
+stored_row!(ReceiptRow, "receipts", written_at);
 
 impl StoredRecord for Receipt {
     type Row = ReceiptRow;
@@ -217,6 +217,7 @@ impl StoredRecord for Receipt {
             attempts: self.attempts,
             occurred_at: self.occurred_at,
             answered_at: self.answered_at,
+            written_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
         }

@@ -4,7 +4,7 @@ use mineseal_schemas::Detections;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{RecordPlace, StoredRecord, StoredRow};
+use super::{RecordPlace, StoredRecord, stored_row};
 
 /// How long one frame took on its way.
 #[derive(Clone, Debug, PartialEq, Row, Serialize, Deserialize)]
@@ -21,13 +21,13 @@ pub struct FrameLatencyRow {
     pub captured_at: UtcMicros,
     pub published_at: UtcMicros,
     pub inferred_at: UtcMicros,
+    /// Timestamp of the record on the bus.
+    pub written_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
 }
 
-impl StoredRow for FrameLatencyRow {
-    const TABLE: &'static str = "frame_latencies";
-}
+stored_row!(FrameLatencyRow, "frame_latencies", written_at);
 
 impl StoredRecord for Detections {
     type Row = FrameLatencyRow;
@@ -41,6 +41,7 @@ impl StoredRecord for Detections {
             captured_at: self.captured_at,
             published_at: self.published_at,
             inferred_at: self.inferred_at,
+            written_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
         }

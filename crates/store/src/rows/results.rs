@@ -4,7 +4,7 @@ use mineseal_schemas::{Activity, CameraHealth, Crossing, Headcount};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{RecordPlace, StoredRecord, StoredRow};
+use super::{RecordPlace, StoredRecord, stored_row};
 use crate::codes::name_of;
 
 /// An object went over a line.
@@ -43,9 +43,7 @@ pub struct CrossingRow {
     pub record_offset: i64,
 }
 
-impl StoredRow for CrossingRow {
-    const TABLE: &'static str = "crossings";
-}
+stored_row!(CrossingRow, "crossings", counted_at);
 
 impl StoredRecord for Crossing {
     type Row = CrossingRow;
@@ -108,9 +106,7 @@ pub struct HeadcountRow {
     pub record_offset: i64,
 }
 
-impl StoredRow for HeadcountRow {
-    const TABLE: &'static str = "headcounts";
-}
+stored_row!(HeadcountRow, "headcounts", counted_at);
 
 impl StoredRecord for Headcount {
     type Row = HeadcountRow;
@@ -158,9 +154,7 @@ pub struct ActivityRow {
     pub record_offset: i64,
 }
 
-impl StoredRow for ActivityRow {
-    const TABLE: &'static str = "activity";
-}
+stored_row!(ActivityRow, "activity", counted_at);
 
 impl StoredRecord for Activity {
     type Row = ActivityRow;
@@ -215,9 +209,7 @@ pub struct CameraHealthRow {
     pub record_offset: i64,
 }
 
-impl StoredRow for CameraHealthRow {
-    const TABLE: &'static str = "camera_health";
-}
+stored_row!(CameraHealthRow, "camera_health", counted_at);
 
 impl StoredRecord for CameraHealth {
     type Row = CameraHealthRow;
