@@ -28,7 +28,12 @@ pub fn object_path(
     captured_at: UtcMicros,
     name: ObjectName,
 ) -> String {
-    let day = captured_at.shanghai().split(' ').next().unwrap_or_default().replace('-', "/");
+    let day = captured_at
+        .shanghai()
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .replace('-', "/");
     format!("{mine}/{day}/{alarm}/{request}-{}", name.file_name())
 }
 

@@ -41,7 +41,9 @@ pub enum EvidenceError {
         path: String,
     },
     /// Another object lies under the path: evidence is never overwritten.
-    #[error("evidence store {place}: {path} already holds something else (SHA-256 {found}); it was left as it is")]
+    #[error(
+        "evidence store {place}: {path} already holds something else (SHA-256 {found}); it was left as it is"
+    )]
     Conflict {
         /// As configured.
         place: String,
@@ -93,11 +95,20 @@ impl EvidenceStore {
             }
             None => PathBuf::from(place),
         };
-        try_writing(&folder).map_err(|reason| EvidenceError::NotWritable { folder: folder.clone(), reason })?;
+        try_writing(&folder).map_err(|reason| EvidenceError::NotWritable {
+            folder: folder.clone(),
+            reason,
+        })?;
         let store = LocalFileSystem::new_with_prefix(&folder)
-            .map_err(|error| EvidenceError::NotWritable { folder, reason: io::Error::other(error) })?
+            .map_err(|error| EvidenceError::NotWritable {
+                folder,
+                reason: io::Error::other(error),
+            })?
             .with_fsync(true);
-        Ok(Self { place: place.into(), store: Arc::new(store) })
+        Ok(Self {
+            place: place.into(),
+            store: Arc::new(store),
+        })
     }
 
     /// Stores an object: when this returns it is complete and on the disk; before, nothing lies under its
@@ -106,18 +117,28 @@ impl EvidenceStore {
     /// # Errors
     /// [`EvidenceError::Conflict`] where the path holds other bytes, [`EvidenceError::Store`].
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<Stored, EvidenceError> {
-        let stored = Stored { sha256: sha256(&bytes), size: bytes.len() as u64 };
+        let stored = Stored {
+            sha256: sha256(&bytes),
+            size: bytes.len() as u64,
+        };
         match self.get(path).await {
             Ok(present) if present == bytes => return Ok(stored),
             Ok(present) => {
                 let (place, path) = (self.place.to_string(), path.to_owned());
-                return Err(EvidenceError::Conflict { place, path, found: sha256(&present) });
+                return Err(EvidenceError::Conflict {
+                    place,
+                    path,
+                    found: sha256(&present),
+                });
             }
             Err(EvidenceError::Absent { .. }) => {}
             Err(error) => return Err(error),
         }
         let location = self.location(path)?;
-        self.store.put(&location, PutPayload::from(bytes)).await.map_err(|error| self.fault(path, error))?;
+        self.store
+            .put(&location, PutPayload::from(bytes))
+            .await
+            .map_err(|error| self.fault(path, error))?;
         Ok(stored)
     }
 
@@ -148,7 +169,10 @@ impl EvidenceStore {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn try_writing(folder: &Path) -> io::Result<()> {

@@ -36,7 +36,8 @@ impl MediaClock {
         let time = match timestamp {
             Some(timestamp) => {
                 let start = *self.start.get_or_insert(timestamp);
-                self.micros(timestamp.saturating_sub(start)).saturating_add(self.shift)
+                self.micros(timestamp.saturating_sub(start))
+                    .saturating_add(self.shift)
             }
             None => self.last.map_or(0, |last| last + self.distance),
         };

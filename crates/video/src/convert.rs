@@ -31,11 +31,17 @@ impl Converter {
     ) -> Result<&frame::Video, VideoError> {
         let given = (input.format(), input.width(), input.height());
         if given.1 == 0 || given.2 == 0 || wanted.1 == 0 || wanted.2 == 0 {
-            return Err(VideoError::Conversion(format!("from {given:?} to {wanted:?}: a side is empty")));
+            return Err(VideoError::Conversion(format!(
+                "from {given:?} to {wanted:?}: a side is empty"
+            )));
         }
         if self.shapes != Some((given, wanted)) {
             // Area averages when the picture shrinks, which keeps small people; bilinear when it grows.
-            let flags = if wanted.1 < given.1 { scaling::Flags::AREA } else { scaling::Flags::BILINEAR };
+            let flags = if wanted.1 < given.1 {
+                scaling::Flags::AREA
+            } else {
+                scaling::Flags::BILINEAR
+            };
             let context =
                 scaling::Context::get(given.0, given.1, given.2, wanted.0, wanted.1, wanted.2, flags)
                     .map_err(|error| VideoError::Conversion(format!("{given:?} to {wanted:?}: {error}")))?;
@@ -55,7 +61,7 @@ impl Converter {
     }
 
     /// `input` as YUV 4:2:0 of this size.
-    pub(crate) fn to_yuv(
+    pub(crate) fn yuv(
         &mut self,
         input: &frame::Video,
         width: u32,
@@ -75,14 +81,18 @@ impl Converter {
     }
 
     /// `input` as packed RGB of this size.
-    pub(crate) fn to_rgb(
+    pub(crate) fn rgb(
         &mut self,
         input: &frame::Video,
         width: u32,
         height: u32,
     ) -> Result<RgbPicture, VideoError> {
         let output = self.convert(input, (Pixel::RGB24, width, height))?;
-        RgbPicture::from_pixels(width, height, tight(output, 0, width as usize * 3, height as usize))
+        RgbPicture::from_pixels(
+            width,
+            height,
+            tight(output, 0, width as usize * 3, height as usize),
+        )
     }
 }
 
@@ -100,7 +110,11 @@ fn tight(frame: &frame::Video, index: usize, row_length: usize, rows: usize) -> 
 /// Copies tight rows into plane `index` of a frame that this crate allocated.
 pub(crate) fn fill(frame: &mut frame::Video, index: usize, bytes: &[u8], row_length: usize) {
     let stride = frame.stride(index);
-    for (into, from) in frame.data_mut(index).chunks_mut(stride).zip(bytes.chunks(row_length)) {
+    for (into, from) in frame
+        .data_mut(index)
+        .chunks_mut(stride)
+        .zip(bytes.chunks(row_length))
+    {
         into[..row_length].copy_from_slice(from);
     }
 }

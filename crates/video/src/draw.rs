@@ -12,7 +12,11 @@ impl<'picture> Canvas<'picture> {
     /// A canvas over a picture.
     pub fn new(picture: &'picture mut RgbPicture) -> Self {
         let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
-        Self { width, height, pixels: picture.pixels_mut() }
+        Self {
+            width,
+            height,
+            pixels: picture.pixels_mut(),
+        }
     }
 
     /// A filled rectangle.
@@ -60,7 +64,13 @@ impl<'picture> Canvas<'picture> {
     pub fn text(&mut self, left: i64, top: i64, text: &str, scale: i64, colour: [u8; 3]) {
         let scale = scale.max(1);
         let (width, height) = text_size(text, scale);
-        self.fill(left - scale, top - scale, width + 2 * scale, height + 2 * scale, [0, 0, 0]);
+        self.fill(
+            left - scale,
+            top - scale,
+            width + 2 * scale,
+            height + 2 * scale,
+            [0, 0, 0],
+        );
         for (index, character) in text.chars().enumerate() {
             let origin = left + index as i64 * (GLYPH_WIDTH as i64 + 1) * scale;
             for (row, bits) in glyph(character).into_iter().enumerate() {
@@ -85,7 +95,10 @@ impl<'picture> Canvas<'picture> {
 /// Width and height in pixels that [`Canvas::text`] needs, without the ground's margin.
 fn text_size(text: &str, scale: i64) -> (i64, i64) {
     let characters = text.chars().count() as i64;
-    ((characters * (GLYPH_WIDTH as i64 + 1) - 1).max(0) * scale, GLYPH_HEIGHT as i64 * scale)
+    (
+        (characters * (GLYPH_WIDTH as i64 + 1) - 1).max(0) * scale,
+        GLYPH_HEIGHT as i64 * scale,
+    )
 }
 
 #[cfg(test)]
@@ -98,7 +111,10 @@ mod tests {
 
     fn lit(picture: &RgbPicture) -> Vec<(usize, usize)> {
         let pixels = picture.pixels().chunks(3).enumerate();
-        pixels.filter(|(_, pixel)| pixel[0] == 255).map(|(index, _)| (index % 20, index / 20)).collect()
+        pixels
+            .filter(|(_, pixel)| pixel[0] == 255)
+            .map(|(index, _)| (index % 20, index / 20))
+            .collect()
     }
 
     const WHITE: [u8; 3] = [255, 255, 255];
@@ -137,7 +153,16 @@ mod tests {
         let mut picture = blank();
         Canvas::new(&mut picture).text(2, 2, "1", 1, WHITE);
         let expected = [
-            (4, 2), (3, 3), (4, 3), (4, 4), (4, 5), (4, 6), (4, 7), (3, 8), (4, 8), (5, 8),
+            (4, 2),
+            (3, 3),
+            (4, 3),
+            (4, 4),
+            (4, 5),
+            (4, 6),
+            (4, 7),
+            (3, 8),
+            (4, 8),
+            (5, 8),
         ];
         assert_eq!(lit(&picture), expected);
         assert_eq!(picture.pixels()[(20 + 1) * 3], 0, "dark ground");

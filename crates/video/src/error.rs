@@ -36,7 +36,9 @@ pub enum VideoError {
         reason: io::Error,
     },
     /// The bytes are no video or picture that FFmpeg understands, or are damaged.
-    #[error("{source_name}: not a readable video or picture ({reason}); it may be damaged or cut off, export it again")]
+    #[error(
+        "{source_name}: not a readable video or picture ({reason}); it may be damaged or cut off, export it again"
+    )]
     Broken {
         /// The path or address.
         source_name: String,
@@ -50,13 +52,17 @@ pub enum VideoError {
         source_name: String,
     },
     /// A folder without pictures.
-    #[error("{source_name}: no .jpg, .jpeg or .png file in this folder; give the folder that holds the pictures")]
+    #[error(
+        "{source_name}: no .jpg, .jpeg or .png file in this folder; give the folder that holds the pictures"
+    )]
     NoPictures {
         /// The path.
         source_name: String,
     },
     /// This FFmpeg has no decoder for the codec.
-    #[error("{source_name}: codec {codec} cannot be decoded here; set the camera or the export to H.264 or H.265")]
+    #[error(
+        "{source_name}: codec {codec} cannot be decoded here; set the camera or the export to H.264 or H.265"
+    )]
     NoDecoder {
         /// The path or address.
         source_name: String,
@@ -64,7 +70,9 @@ pub enum VideoError {
         codec: String,
     },
     /// The host of an RTSP address refuses, is unknown, or does not answer.
-    #[error("{url}: the host does not answer ({reason}); check address, port, network and that the camera is on")]
+    #[error(
+        "{url}: the host does not answer ({reason}); check address, port, network and that the camera is on"
+    )]
     Unreachable {
         /// The address, without its password.
         url: String,

@@ -18,10 +18,15 @@ impl FolderReader {
     pub(crate) fn open(folder: &Path, settings: &OpenSettings) -> Result<Self, VideoError> {
         let rate = settings.folder_frames_per_second;
         if !(rate > 0.0 && rate <= 1000.0) {
-            return Err(VideoError::Sampling { frames_per_second: rate });
+            return Err(VideoError::Sampling {
+                frames_per_second: rate,
+            });
         }
         let source_name = folder.display().to_string();
-        let not_readable = |reason| VideoError::NotReadable { source_name: source_name.clone(), reason };
+        let not_readable = |reason| VideoError::NotReadable {
+            source_name: source_name.clone(),
+            reason,
+        };
         let mut pictures = Vec::new();
         for entry in fs::read_dir(folder).map_err(not_readable)? {
             let path = entry.map_err(not_readable)?.path();
@@ -39,7 +44,13 @@ impl FolderReader {
             duration_micros: Some((pictures.len() as f64 * 1e6 / rate).round() as i64),
             ..first.facts().clone()
         };
-        Ok(Self { pictures, next: 0, period_micros: 1e6 / rate, settings: settings.clone(), facts })
+        Ok(Self {
+            pictures,
+            next: 0,
+            period_micros: 1e6 / rate,
+            settings: settings.clone(),
+            facts,
+        })
     }
 
     pub(crate) fn facts(&self) -> &SourceFacts {
@@ -47,9 +58,13 @@ impl FolderReader {
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<DecodedPicture>, VideoError> {
-        let Some(path) = self.pictures.get(self.next) else { return Ok(None) };
+        let Some(path) = self.pictures.get(self.next) else {
+            return Ok(None);
+        };
         if self.settings.cancel.is_cancelled() {
-            return Err(VideoError::Cancelled { source_name: path.display().to_string() });
+            return Err(VideoError::Cancelled {
+                source_name: path.display().to_string(),
+            });
         }
         let media_time = self.media_time(self.next);
         self.next += 1;
@@ -69,13 +84,21 @@ impl FolderReader {
 }
 
 fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     let hidden = name_of(path).starts_with('.');
-    !hidden && ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    !hidden
+        && ["jpg", "jpeg", "png"]
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// Name order as people mean it: runs of digits compare as numbers, so `2.jpg` comes before `10.jpg`.
@@ -84,13 +107,23 @@ fn by_name(left: &str, right: &str) -> Ordering {
     loop {
         let (left_part, right_part) = (first_part(left_rest), first_part(right_rest));
         if left_part.is_empty() || right_part.is_empty() {
-            return left_part.len().cmp(&right_part.len()).then_with(|| left.cmp(right));
+            return left_part
+                .len()
+                .cmp(&right_part.len())
+                .then_with(|| left.cmp(right));
         }
-        let are_numbers = [left_part, right_part].iter().all(|part| part.as_bytes()[0].is_ascii_digit());
+        let are_numbers = [left_part, right_part]
+            .iter()
+            .all(|part| part.as_bytes()[0].is_ascii_digit());
         let order = if are_numbers {
-            let (left_digits, right_digits) =
-                (left_part.trim_start_matches('0'), right_part.trim_start_matches('0'));
-            left_digits.len().cmp(&right_digits.len()).then_with(|| left_digits.cmp(right_digits))
+            let (left_digits, right_digits) = (
+                left_part.trim_start_matches('0'),
+                right_part.trim_start_matches('0'),
+            );
+            left_digits
+                .len()
+                .cmp(&right_digits.len())
+                .then_with(|| left_digits.cmp(right_digits))
         } else {
             left_part.cmp(right_part)
         };
@@ -115,8 +148,27 @@ mod tests {
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
-        let mut names = ["10.jpg", "a2b10.png", "2.jpg", "a2b9.png", "002.jpg", "b.jpg", "a.jpg"];
+        let mut names = [
+            "10.jpg",
+            "a2b10.png",
+            "2.jpg",
+            "a2b9.png",
+            "002.jpg",
+            "b.jpg",
+            "a.jpg",
+        ];
         names.sort_by(|left, right| by_name(left, right));
-        assert_eq!(names, ["002.jpg", "2.jpg", "10.jpg", "a2b9.png", "a2b10.png", "a.jpg", "b.jpg"]);
+        assert_eq!(
+            names,
+            [
+                "002.jpg",
+                "2.jpg",
+                "10.jpg",
+                "a2b9.png",
+                "a2b10.png",
+                "a.jpg",
+                "b.jpg"
+            ]
+        );
     }
 }

@@ -8,7 +8,10 @@ pub(crate) const GLYPH_HEIGHT: usize = 7;
 /// Rows from the top; in each the fifth lowest bit is the left dot.
 pub(crate) fn glyph(character: char) -> [u8; GLYPH_HEIGHT] {
     let index = (character as usize).checked_sub(0x20);
-    index.and_then(|index| GLYPHS.get(index)).copied().unwrap_or([0x1F; GLYPH_HEIGHT])
+    index
+        .and_then(|index| GLYPHS.get(index))
+        .copied()
+        .unwrap_or([0x1F; GLYPH_HEIGHT])
 }
 
 #[rustfmt::skip]

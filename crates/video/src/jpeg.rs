@@ -22,7 +22,9 @@ impl JpegEncoder {
         // JFIF pictures use the full range; video luma runs from 16 to 235, chroma 112 either side of 128.
         let stretch = |from: i32, share: f32, to: i32| {
             std::array::from_fn(|value| {
-                ((value as i32 - from) as f32 * share + to as f32).round().clamp(0.0, 255.0) as u8
+                ((value as i32 - from) as f32 * share + to as f32)
+                    .round()
+                    .clamp(0.0, 255.0) as u8
             })
         };
         Ok(Self {
@@ -40,7 +42,11 @@ impl JpegEncoder {
     pub fn encode(&mut self, picture: &YuvPicture) -> Result<Vec<u8>, VideoError> {
         let (width, height) = (picture.width(), picture.height());
         if width % 2 != 0 || height % 2 != 0 {
-            return Err(VideoError::Size { width, height, reason: "sides must be even" });
+            return Err(VideoError::Size {
+                width,
+                height,
+                reason: "sides must be even",
+            });
         }
         for (index, (into, from)) in self.planes.iter_mut().zip(picture.planes()).enumerate() {
             let table = if index == 0 { &self.luma } else { &self.chroma };
@@ -58,7 +64,9 @@ impl JpegEncoder {
             v_stride: picture.row_length(2),
             subsamp: Subsamp::Sub2x2,
         };
-        self.compressor.compress_yuv_planes_to_vec(&image).map_err(|error| VideoError::Jpeg(error.to_string()))
+        self.compressor
+            .compress_yuv_planes_to_vec(&image)
+            .map_err(|error| VideoError::Jpeg(error.to_string()))
     }
 }
 
@@ -80,10 +88,16 @@ mod tests {
     #[test]
     fn grey_levels_and_colours_survive() {
         let plane = |value, length| vec![value; length];
-        for (yuv, rgb) in
-            [([16, 128, 128], [0, 0, 0]), ([235, 128, 128], [255, 255, 255]), ([81, 90, 240], [255, 0, 0])]
-        {
-            let planes = [plane(yuv[0], 64 * 32), plane(yuv[1], 32 * 16), plane(yuv[2], 32 * 16)];
+        for (yuv, rgb) in [
+            ([16, 128, 128], [0, 0, 0]),
+            ([235, 128, 128], [255, 255, 255]),
+            ([81, 90, 240], [255, 0, 0]),
+        ] {
+            let planes = [
+                plane(yuv[0], 64 * 32),
+                plane(yuv[1], 32 * 16),
+                plane(yuv[2], 32 * 16),
+            ];
             let picture = YuvPicture::from_planes(64, 32, planes).unwrap();
             let bytes = JpegEncoder::new(90).unwrap().encode(&picture).unwrap();
             let decoded = decode_jpeg(&bytes).unwrap();
@@ -98,7 +112,10 @@ mod tests {
     fn bad_input_is_refused() {
         assert!(JpegEncoder::new(0).is_err());
         let odd = YuvPicture::from_planes(3, 2, [vec![0; 6], vec![0; 2], vec![0; 2]]).unwrap();
-        assert!(matches!(JpegEncoder::new(75).unwrap().encode(&odd), Err(VideoError::Size { .. })));
+        assert!(matches!(
+            JpegEncoder::new(75).unwrap().encode(&odd),
+            Err(VideoError::Size { .. })
+        ));
         assert!(decode_jpeg(b"no picture").is_err());
     }
 }

@@ -23,8 +23,10 @@ pub(crate) fn open(
         Source::File(path) | Source::PictureFolder(path) => {
             check_file(path)?;
             let source_name = source.to_string();
-            let name = protocol_name(path)
-                .map_err(|reason| VideoError::Broken { source_name: source_name.clone(), reason })?;
+            let name = protocol_name(path).map_err(|reason| VideoError::Broken {
+                source_name: source_name.clone(),
+                reason,
+            })?;
             // A play list must not make this reader fetch from elsewhere.
             let mut options = Dictionary::new();
             options.set("protocol_whitelist", "file");
@@ -32,7 +34,10 @@ pub(crate) fn open(
                 if watch.is_cancelled() {
                     return VideoError::Cancelled { source_name };
                 }
-                VideoError::Broken { source_name, reason: error.to_string() }
+                VideoError::Broken {
+                    source_name,
+                    reason: error.to_string(),
+                }
             })
         }
         Source::Rtsp(address) => {
@@ -63,7 +68,10 @@ fn check_file(path: &Path) -> Result<(), VideoError> {
         return Err(VideoError::NotReadable { source_name, reason });
     }
     if facts.is_file() && facts.len() == 0 {
-        return Err(VideoError::Broken { source_name, reason: "the file is empty".to_owned() });
+        return Err(VideoError::Broken {
+            source_name,
+            reason: "the file is empty".to_owned(),
+        });
     }
     Ok(())
 }
@@ -84,15 +92,24 @@ fn rtsp_fault(
     }
     if watch.is_over() {
         // Whatever was half read when the deadline broke it off.
-        return VideoError::Unreachable { url, reason: format!("no answer within {:?}", settings.deadline) };
+        return VideoError::Unreachable {
+            url,
+            reason: format!("no answer within {:?}", settings.deadline),
+        };
     }
     match error {
         Fault::HttpUnauthorized | Fault::HttpForbidden => VideoError::WrongCredential { url },
         Fault::HttpNotFound => VideoError::NoSuchStream { url },
-        Fault::Other { errno: EIO } => {
-            VideoError::Unreachable { url, reason: "host name unknown, or connection broken".to_owned() }
-        }
-        Fault::Other { errno: ECONNREFUSED | ECONNRESET | EHOSTUNREACH | ENETUNREACH | ETIMEDOUT } => {
+        Fault::Other { errno: EIO } => VideoError::Unreachable {
+            url,
+            reason: "host name unknown, or connection broken".to_owned(),
+        },
+        Fault::Other {
+            errno: ECONNREFUSED | ECONNRESET | EHOSTUNREACH | ENETUNREACH | ETIMEDOUT,
+        } => VideoError::Unreachable { url, reason },
+        // A connection that breaks between question and answer looks to FFmpeg like a bad answer.
+        Fault::InvalidData => {
+            let reason = "it hung up, or what it sent is no RTSP".to_owned();
             VideoError::Unreachable { url, reason }
         }
         _ => VideoError::Refused { url, reason },

@@ -21,7 +21,11 @@ impl YuvPicture {
     /// [`VideoError::Size`] for an empty picture, [`VideoError::Buffer`] for planes of another length.
     pub fn from_planes(width: u32, height: u32, planes: [Vec<u8>; 3]) -> Result<Self, VideoError> {
         if width == 0 || height == 0 {
-            return Err(VideoError::Size { width, height, reason: "must not be empty" });
+            return Err(VideoError::Size {
+                width,
+                height,
+                reason: "must not be empty",
+            });
         }
         let expected = plane_lengths(width, height);
         let got = [planes[0].len(), planes[1].len(), planes[2].len()];
@@ -33,7 +37,11 @@ impl YuvPicture {
                 got: got.iter().sum(),
             });
         }
-        Ok(Self { width, height, planes })
+        Ok(Self {
+            width,
+            height,
+            planes,
+        })
     }
 
     /// Pixels in a row.
@@ -63,7 +71,11 @@ impl YuvPicture {
     /// Bytes in a row of plane `index`: 0 luma, 1 and 2 chroma.
     #[must_use]
     pub fn row_length(&self, index: usize) -> usize {
-        if index == 0 { self.width as usize } else { self.width.div_ceil(2) as usize }
+        if index == 0 {
+            self.width as usize
+        } else {
+            self.width.div_ceil(2) as usize
+        }
     }
 }
 
@@ -82,13 +94,26 @@ impl RgbPicture {
     /// [`VideoError::Size`] for an empty picture, [`VideoError::Buffer`] for another number of bytes.
     pub fn from_pixels(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self, VideoError> {
         if width == 0 || height == 0 {
-            return Err(VideoError::Size { width, height, reason: "must not be empty" });
+            return Err(VideoError::Size {
+                width,
+                height,
+                reason: "must not be empty",
+            });
         }
         let expected = width as usize * height as usize * 3;
         if pixels.len() != expected {
-            return Err(VideoError::Buffer { width, height, expected, got: pixels.len() });
+            return Err(VideoError::Buffer {
+                width,
+                height,
+                expected,
+                got: pixels.len(),
+            });
         }
-        Ok(Self { width, height, pixels })
+        Ok(Self {
+            width,
+            height,
+            pixels,
+        })
     }
 
     /// Pixels in a row.

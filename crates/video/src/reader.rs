@@ -61,7 +61,7 @@ impl DecodedPicture {
     /// # Errors
     /// [`VideoError::Conversion`].
     pub fn yuv(&self) -> Result<YuvPicture, VideoError> {
-        Converter::default().to_yuv(&self.frame, self.width, self.height)
+        Converter::default().yuv(&self.frame, self.width, self.height)
     }
 
     /// In RGB, full size. For many pictures a [`crate::Scaler`] is quicker.
@@ -69,7 +69,7 @@ impl DecodedPicture {
     /// # Errors
     /// [`VideoError::Conversion`].
     pub fn rgb24(&self) -> Result<RgbPicture, VideoError> {
-        Converter::default().to_rgb(&self.frame, self.width, self.height)
+        Converter::default().rgb(&self.frame, self.width, self.height)
     }
 }
 
@@ -113,7 +113,10 @@ impl VideoReader {
     ///
     /// # Errors
     /// [`VideoError::Stalled`], [`VideoError::SourceEnded`], [`VideoError::Broken`], [`VideoError::Cancelled`].
-    #[expect(clippy::should_implement_trait, reason = "the order of Result and Option is the other one")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the order of Result and Option is the other one"
+    )]
     pub fn next(&mut self) -> Result<Option<DecodedPicture>, VideoError> {
         match &mut self.inner {
             Inner::Stream(reader) => reader.next(),

@@ -26,7 +26,11 @@ impl Sampler {
             Some(rate) if rate > 0.0 && rate.is_finite() => 1e6 / rate,
             _ => period / 2.0,
         };
-        Ok(Self { period, tolerance: (distance / 2.0).min(period * 0.49), next_slot: i64::MIN })
+        Ok(Self {
+            period,
+            tolerance: (distance / 2.0).min(period * 0.49),
+            next_slot: i64::MIN,
+        })
     }
 
     /// Goes on as if the picture at `media_time_micros` had just been taken.
@@ -65,7 +69,10 @@ mod tests {
     fn half_the_rate_is_every_second_picture() {
         let every_second: Vec<i64> = (0..100).map(|index| index * 200_000).collect();
         for known in [true, false] {
-            assert_eq!(taken(5.0, 10.0, known, (0..200).map(|index| index * 100_000)), every_second);
+            assert_eq!(
+                taken(5.0, 10.0, known, (0..200).map(|index| index * 100_000)),
+                every_second
+            );
         }
     }
 
@@ -91,8 +98,14 @@ mod tests {
 
     #[test]
     fn ratios_that_are_not_whole_keep_the_mean() {
-        assert_eq!(taken(5.0, 12.5, true, (0..1250).map(|index| index * 80_000)).len(), 500);
-        assert_eq!(taken(8.0, 30.0, true, (0..3000).map(|index| index * 100_000 / 3)).len(), 800);
+        assert_eq!(
+            taken(5.0, 12.5, true, (0..1250).map(|index| index * 80_000)).len(),
+            500
+        );
+        assert_eq!(
+            taken(8.0, 30.0, true, (0..3000).map(|index| index * 100_000 / 3)).len(),
+            800
+        );
     }
 
     #[test]
@@ -101,7 +114,9 @@ mod tests {
         let all = taken(8.0, 25.0, true, times());
         for (index, &last) in all.iter().enumerate() {
             let mut sampler = Sampler::new(8.0, Some(25.0)).unwrap().after(last);
-            let rest: Vec<i64> = times().filter(|&time| time > last && sampler.take(time)).collect();
+            let rest: Vec<i64> = times()
+                .filter(|&time| time > last && sampler.take(time))
+                .collect();
             assert_eq!(rest, all[index + 1..]);
         }
     }
@@ -109,7 +124,10 @@ mod tests {
     #[test]
     fn a_gap_is_not_made_up_for() {
         let times = [0, 1_000_000, 61_000_000, 61_040_000, 62_000_000];
-        assert_eq!(taken(1.0, 25.0, true, times.into_iter()), [0, 1_000_000, 61_000_000, 62_000_000]);
+        assert_eq!(
+            taken(1.0, 25.0, true, times.into_iter()),
+            [0, 1_000_000, 61_000_000, 62_000_000]
+        );
     }
 
     #[test]

@@ -12,7 +12,11 @@ impl Scaler {
     /// A scaler to `width` pixels; `u32::MAX` keeps every picture's size.
     #[must_use]
     pub fn to_width(width: u32) -> Self {
-        Self { width, converter: Converter::default(), to_rgb: Converter::default() }
+        Self {
+            width,
+            converter: Converter::default(),
+            to_rgb: Converter::default(),
+        }
     }
 
     /// The size that a picture of this size gets.
@@ -33,7 +37,7 @@ impl Scaler {
     /// [`VideoError::Conversion`].
     pub fn scale(&mut self, picture: &DecodedPicture) -> Result<YuvPicture, VideoError> {
         let (width, height) = self.size_for(picture.width, picture.height);
-        self.converter.to_yuv(picture.frame(), width, height)
+        self.converter.yuv(picture.frame(), width, height)
     }
 
     /// The picture in RGB, straight from the decoder's format.
@@ -42,7 +46,7 @@ impl Scaler {
     /// [`VideoError::Conversion`].
     pub fn scale_rgb(&mut self, picture: &DecodedPicture) -> Result<RgbPicture, VideoError> {
         let (width, height) = self.size_for(picture.width, picture.height);
-        self.to_rgb.to_rgb(picture.frame(), width, height)
+        self.to_rgb.rgb(picture.frame(), width, height)
     }
 
     /// A YUV picture in RGB, size unchanged.
@@ -50,7 +54,8 @@ impl Scaler {
     /// # Errors
     /// [`VideoError::Conversion`].
     pub fn rgb_of(&mut self, picture: &YuvPicture) -> Result<RgbPicture, VideoError> {
-        self.to_rgb.to_rgb(&frame_of_yuv(picture), picture.width(), picture.height())
+        self.to_rgb
+            .rgb(&frame_of_yuv(picture), picture.width(), picture.height())
     }
 }
 

@@ -38,14 +38,21 @@ impl Source {
             return match scheme.as_str() {
                 "rtsp" | "rtsps" => RtspAddress::parse(&scheme, rest).map(Self::Rtsp),
                 "file" => Ok(Self::of_path(PathBuf::from(rest))),
-                _ => Err(VideoError::UnsupportedAddress { address: redacted(text), scheme }),
+                _ => Err(VideoError::UnsupportedAddress {
+                    address: redacted(text),
+                    scheme,
+                }),
             };
         }
         Ok(Self::of_path(PathBuf::from(text)))
     }
 
     fn of_path(path: PathBuf) -> Self {
-        if path.is_dir() { Self::PictureFolder(path) } else { Self::File(path) }
+        if path.is_dir() {
+            Self::PictureFolder(path)
+        } else {
+            Self::File(path)
+        }
     }
 
     /// The same source with user and password, if it is an RTSP one; any characters may stand in them.
@@ -93,13 +100,19 @@ impl RtspAddress {
         let (login, place) = split_login(rest);
         let host = place.split(['/', '?']).next().unwrap_or_default();
         if host.is_empty() || host.starts_with(':') || place.contains(['\0', ' ']) {
-            return Err(VideoError::BadAddress { address: format!("{scheme}://{}", hidden_query(place)) });
+            return Err(VideoError::BadAddress {
+                address: format!("{scheme}://{}", hidden_query(place)),
+            });
         }
         let login = login.map(|login| match login.split_once(':') {
             Some((user, password)) => format!("{}:{}", re_encoded(user), re_encoded(password)),
             None => re_encoded(login),
         });
-        Ok(Self { scheme: scheme.to_owned(), login, place: place.to_owned() })
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            login,
+            place: place.to_owned(),
+        })
     }
 
     /// The address with its login, for FFmpeg only.
@@ -150,7 +163,9 @@ fn hidden_query(place: &str) -> String {
         let Some(start) = found else { break };
         shown.push_str(&rest[..start]);
         shown.push_str("***");
-        let end = rest[start..].find(['&', '/', '?', ';']).map_or(rest.len(), |length| start + length);
+        let end = rest[start..]
+            .find(['&', '/', '?', ';'])
+            .map_or(rest.len(), |length| start + length);
         rest = &rest[end..];
     }
     shown.push_str(rest);
@@ -201,11 +216,31 @@ mod tests {
     fn passwords_are_never_shown() {
         for (text, shown, used) in [
             ("rtsp://cam/live", "rtsp://cam/live", "rtsp://cam/live"),
-            ("RTSP://admin:a@b@cam:554/live", "rtsp://cam:554/live", "rtsp://admin:a%40b@cam:554/live"),
-            ("rtsp://admin:pa/ss@cam/live", "rtsp://cam/live", "rtsp://admin:pa%2Fss@cam/live"),
-            ("rtsp://admin:a%40b@cam/x@1", "rtsp://cam/x@1", "rtsp://admin:a%40b@cam/x@1"),
-            ("rtsp://cam:8554/stream@1", "rtsp://cam:8554/stream@1", "rtsp://cam:8554/stream@1"),
-            ("rtsp://[::1]:8554/a", "rtsp://[::1]:8554/a", "rtsp://[::1]:8554/a"),
+            (
+                "RTSP://admin:a@b@cam:554/live",
+                "rtsp://cam:554/live",
+                "rtsp://admin:a%40b@cam:554/live",
+            ),
+            (
+                "rtsp://admin:pa/ss@cam/live",
+                "rtsp://cam/live",
+                "rtsp://admin:pa%2Fss@cam/live",
+            ),
+            (
+                "rtsp://admin:a%40b@cam/x@1",
+                "rtsp://cam/x@1",
+                "rtsp://admin:a%40b@cam/x@1",
+            ),
+            (
+                "rtsp://cam:8554/stream@1",
+                "rtsp://cam:8554/stream@1",
+                "rtsp://cam:8554/stream@1",
+            ),
+            (
+                "rtsp://[::1]:8554/a",
+                "rtsp://[::1]:8554/a",
+                "rtsp://[::1]:8554/a",
+            ),
             (
                 "rtsp://cam/user=a&password=secret&channel=1",
                 "rtsp://cam/user=a&password=***&channel=1",
@@ -216,25 +251,46 @@ mod tests {
             assert_eq!(is_shown, shown, "{text}");
             assert_eq!(is_used, used, "{text}");
         }
-        let source = Source::parse("rtsp://cam/live").unwrap().with_credential("操作", "p:w/1");
+        let source = Source::parse("rtsp://cam/live")
+            .unwrap()
+            .with_credential("操作", "p:w/1");
         assert_eq!(format!("{source:?}"), "Source(rtsp://cam/live)");
         let Source::Rtsp(address) = source else { panic!() };
-        assert_eq!(address.with_login(), "rtsp://%E6%93%8D%E4%BD%9C:p%3Aw%2F1@cam/live");
-        let error = Source::parse("http://admin:secret@cam/x").unwrap_err().to_string();
-        assert!(!error.contains("secret") && error.contains("http://cam/x"), "{error}");
+        assert_eq!(
+            address.with_login(),
+            "rtsp://%E6%93%8D%E4%BD%9C:p%3Aw%2F1@cam/live"
+        );
+        let error = Source::parse("http://admin:secret@cam/x")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            !error.contains("secret") && error.contains("http://cam/x"),
+            "{error}"
+        );
     }
 
     #[test]
     fn addresses_without_a_host_are_refused() {
-        for text in ["rtsp://", "rtsp:///live", "rtsp://:554/live", "rtsp://user:word@/live"] {
-            assert!(matches!(Source::parse(text), Err(VideoError::BadAddress { .. })), "{text}");
+        for text in [
+            "rtsp://",
+            "rtsp:///live",
+            "rtsp://:554/live",
+            "rtsp://user:word@/live",
+        ] {
+            assert!(
+                matches!(Source::parse(text), Err(VideoError::BadAddress { .. })),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn paths_are_files_and_folders() {
         assert!(matches!(Source::parse("no/such.mp4"), Ok(Source::File(_))));
-        assert!(matches!(Source::parse(env!("CARGO_MANIFEST_DIR")), Ok(Source::PictureFolder(_))));
+        assert!(matches!(
+            Source::parse(env!("CARGO_MANIFEST_DIR")),
+            Ok(Source::PictureFolder(_))
+        ));
         assert!(!Source::parse("a.mp4").unwrap().is_live());
         assert!(Source::parse("rtsp://cam").unwrap().is_live());
     }

@@ -45,9 +45,14 @@ impl StreamReader {
         let parameters = stream.parameters();
         let codec_name = parameters.id().name().to_owned();
         if decoder::find(parameters.id()).is_none() {
-            return Err(VideoError::NoDecoder { source_name, codec: codec_name });
+            return Err(VideoError::NoDecoder {
+                source_name,
+                codec: codec_name,
+            });
         }
-        let mut context = codec::context::Context::from_parameters(parameters).map_err(broken)?.decoder();
+        let mut context = codec::context::Context::from_parameters(parameters)
+            .map_err(broken)?
+            .decoder();
         context.set_packet_time_base(stream.time_base());
         // One thread for each source: frame threads would hold pictures back and gain nothing, as there are
         // more cameras than cores.
@@ -93,7 +98,9 @@ impl StreamReader {
         self.watch.wind();
         loop {
             if self.watch.is_cancelled() {
-                return Err(VideoError::Cancelled { source_name: self.source.to_string() });
+                return Err(VideoError::Cancelled {
+                    source_name: self.source.to_string(),
+                });
             }
             let mut frame = frame::Video::empty();
             match self.decoder.receive_frame(&mut frame) {
@@ -143,7 +150,9 @@ impl StreamReader {
     fn read_fault(&mut self, error: ffmpeg_next::Error) -> Result<(), VideoError> {
         use ffmpeg_next::Error as Fault;
         if self.watch.is_cancelled() {
-            return Err(VideoError::Cancelled { source_name: self.source.to_string() });
+            return Err(VideoError::Cancelled {
+                source_name: self.source.to_string(),
+            });
         }
         match error {
             Fault::InvalidData | Fault::Other { errno: EAGAIN } => self.note_damage(),
@@ -153,7 +162,10 @@ impl StreamReader {
                     Fault::Eof => "end of stream".to_owned(),
                     _ => error.to_string(),
                 };
-                Err(VideoError::SourceEnded { url: self.source.to_string(), reason })
+                Err(VideoError::SourceEnded {
+                    url: self.source.to_string(),
+                    reason,
+                })
             }
             Fault::Eof => {
                 self.draining = true;
@@ -196,11 +208,17 @@ impl StreamReader {
     }
 
     fn broken(&self, reason: String) -> VideoError {
-        VideoError::Broken { source_name: self.source.to_string(), reason }
+        VideoError::Broken {
+            source_name: self.source.to_string(),
+            reason,
+        }
     }
 
     fn stalled(&self) -> VideoError {
-        VideoError::Stalled { url: self.source.to_string(), deadline: self.settings.deadline }
+        VideoError::Stalled {
+            url: self.source.to_string(),
+            deadline: self.settings.deadline,
+        }
     }
 
     /// See [`crate::VideoReader::skip_past`].
@@ -241,8 +259,11 @@ impl StreamReader {
     fn jump(&mut self, media_time_micros: i64) -> bool {
         let name = self.input.format().name().to_owned();
         let indexed = ["mp4", "matroska"].iter().any(|known| name.contains(known));
-        let Some(target) = self.clock.source_micros(media_time_micros) else { return false };
-        if !indexed || media_time_micros <= 0 || self.input.seek(target, ..target.saturating_add(1)).is_err() {
+        let Some(target) = self.clock.source_micros(media_time_micros) else {
+            return false;
+        };
+        if !indexed || media_time_micros <= 0 || self.input.seek(target, ..target.saturating_add(1)).is_err()
+        {
             return false;
         }
         self.decoder.flush();

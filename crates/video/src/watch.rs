@@ -17,8 +17,12 @@ pub(crate) struct Watch {
 impl Watch {
     /// Without a deadline only the cancel switch interrupts.
     pub(crate) fn new(cancel: Cancel, deadline: Option<Duration>) -> Self {
-        let watch =
-            Self { cancel, begun: Instant::now(), until: Arc::new(AtomicU64::new(u64::MAX)), deadline };
+        let watch = Self {
+            cancel,
+            begun: Instant::now(),
+            until: Arc::new(AtomicU64::new(u64::MAX)),
+            deadline,
+        };
         watch.wind();
         watch
     }
@@ -27,7 +31,8 @@ impl Watch {
     pub(crate) fn wind(&self) {
         if let Some(deadline) = self.deadline {
             let until = self.begun.elapsed().saturating_add(deadline).as_micros();
-            self.until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+            self.until
+                .store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Dictionary, Packet, Rational, codec, encoder, format, frame, picture};
 
-use crate::convert::{Converter, fill};
+use crate::convert::{Converter, fill, frame_of_yuv};
 use crate::{VideoError, YuvPicture, library};
 
 /// How a video is encoded (H.264).
@@ -22,13 +22,27 @@ pub struct WriterSettings {
 
 impl Default for WriterSettings {
     fn default() -> Self {
-        Self { preset: "veryfast".to_owned(), quality: 23, key_frame_interval: 50, threads: 1 }
+        Self {
+            preset: "veryfast".to_owned(),
+            quality: 23,
+            key_frame_interval: 50,
+            threads: 1,
+        }
     }
 }
 
 /// x264's names; it prints to stderr when it is given another.
-const PRESETS: [&str; 9] =
-    ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
+const PRESETS: [&str; 9] = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+];
 
 /// Writes pictures as an H.264 video of constant rate, without B frames, as cameras do.
 ///
@@ -59,7 +73,10 @@ fn rate_fraction(frames_per_second: f64) -> Option<Rational> {
     let exact = (1..=1001).find(|&denominator| error(denominator) < 1e-9 * frames_per_second);
     let nearest = || (1..=1001).min_by(|&left, &right| error(left).total_cmp(&error(right)));
     let denominator = exact.or_else(nearest)?;
-    Some(Rational((frames_per_second * f64::from(denominator)).round() as i32, denominator))
+    Some(Rational(
+        (frames_per_second * f64::from(denominator)).round() as i32,
+        denominator,
+    ))
 }
 
 impl VideoWriter {
@@ -76,16 +93,33 @@ impl VideoWriter {
     ) -> Result<Self, VideoError> {
         library::start();
         let path = path.as_ref().to_path_buf();
-        let fault = |reason: String| VideoError::Write { path: path.clone(), reason };
-        if width < 16 || height < 16 || width % 2 != 0 || height % 2 != 0 || width > 8192 || height > 8192 {
+        let fault = |reason: String| VideoError::Write {
+            path: path.clone(),
+            reason,
+        };
+        if width < 16
+            || height < 16
+            || !width.is_multiple_of(2)
+            || !height.is_multiple_of(2)
+            || width > 8192
+            || height > 8192
+        {
             let reason = "sides of an H.264 video must be even, from 16 to 8192";
-            return Err(VideoError::Size { width, height, reason });
+            return Err(VideoError::Size {
+                width,
+                height,
+                reason,
+            });
         }
         let rate = rate_fraction(frames_per_second)
             .ok_or_else(|| fault(format!("{frames_per_second} frames per second cannot be")))?;
         let time_base = rate.invert();
         if !PRESETS.contains(&settings.preset.as_str()) {
-            return Err(fault(format!("preset {:?} is none of {}", settings.preset, PRESETS.join(", "))));
+            return Err(fault(format!(
+                "preset {:?} is none of {}",
+                settings.preset,
+                PRESETS.join(", ")
+            )));
         }
         let (container, faststart) = container(&path).map_err(&fault)?;
         let unfinished = unfinished_name(&path).map_err(&fault)?;
@@ -123,11 +157,18 @@ impl VideoWriter {
         let (width, height) = (self.frame.width(), self.frame.height());
         let expected = width as usize * height as usize * 3;
         if pixels.len() != expected {
-            return Err(VideoError::Buffer { width, height, expected, got: pixels.len() });
+            return Err(VideoError::Buffer {
+                width,
+                height,
+                expected,
+                got: pixels.len(),
+            });
         }
-        let rgb = self.rgb.get_or_insert_with(|| frame::Video::new(Pixel::RGB24, width, height));
+        let rgb = self
+            .rgb
+            .get_or_insert_with(|| frame::Video::new(Pixel::RGB24, width, height));
         fill(rgb, 0, pixels, width as usize * 3);
-        let yuv = self.converter.to_yuv(rgb, width, height)?;
+        let yuv = self.converter.yuv(rgb, width, height)?;
         self.write_yuv420(&yuv)
     }
 
@@ -144,14 +185,13 @@ impl VideoWriter {
             });
         }
         // The encoder may still hold the last frame's buffer, so each picture has one of its own.
-        let mut frame = frame::Video::new(Pixel::YUV420P, picture.width(), picture.height());
-        for (index, plane) in picture.planes().iter().enumerate() {
-            fill(&mut frame, index, plane, picture.row_length(index));
-        }
+        let mut frame = frame_of_yuv(picture);
         frame.set_pts(Some(self.pictures));
         frame.set_kind(picture::Type::None);
         self.frame = frame;
-        self.encoder.send_frame(&self.frame).map_err(|error| self.fault(&error.to_string()))?;
+        self.encoder
+            .send_frame(&self.frame)
+            .map_err(|error| self.fault(&error.to_string()))?;
         self.pictures += 1;
         self.write_packets()
     }
@@ -170,10 +210,14 @@ impl VideoWriter {
         if self.pictures == 0 {
             return Err(self.fault("no picture was written"));
         }
-        self.encoder.send_eof().map_err(|error| self.fault(&error.to_string()))?;
+        self.encoder
+            .send_eof()
+            .map_err(|error| self.fault(&error.to_string()))?;
         self.write_packets()?;
         if let Some(mut output) = self.output.take() {
-            output.write_trailer().map_err(|error| self.fault(&error.to_string()))?;
+            output
+                .write_trailer()
+                .map_err(|error| self.fault(&error.to_string()))?;
         }
         let file = fs::File::open(&self.unfinished).map_err(|error| self.fault(&error.to_string()))?;
         file.sync_all().map_err(|error| self.fault(&error.to_string()))?;
@@ -186,7 +230,9 @@ impl VideoWriter {
             match self.encoder.receive_packet(&mut packet) {
                 Ok(()) => {}
                 Err(ffmpeg_next::Error::Eof) => return Ok(()),
-                Err(ffmpeg_next::Error::Other { errno }) if errno == ffmpeg_next::error::EAGAIN => return Ok(()),
+                Err(ffmpeg_next::Error::Other { errno }) if errno == ffmpeg_next::error::EAGAIN => {
+                    return Ok(());
+                }
                 Err(error) => return Err(self.fault(&error.to_string())),
             }
             packet.set_stream(0);
@@ -200,7 +246,10 @@ impl VideoWriter {
     }
 
     fn fault(&self, reason: &str) -> VideoError {
-        VideoError::Write { path: self.path.clone(), reason: reason.to_owned() }
+        VideoError::Write {
+            path: self.path.clone(),
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -222,7 +271,10 @@ fn begin(
     let text = |error: ffmpeg_next::Error| error.to_string();
     let codec = encoder::find_by_name("libx264").ok_or("this FFmpeg was built without libx264")?;
     let global_header = output.format().flags().contains(format::Flags::GLOBAL_HEADER);
-    let mut video = codec::context::Context::new_with_codec(codec).encoder().video().map_err(text)?;
+    let mut video = codec::context::Context::new_with_codec(codec)
+        .encoder()
+        .video()
+        .map_err(text)?;
     video.set_width(width);
     video.set_height(height);
     video.set_format(Pixel::YUV420P);
@@ -249,13 +301,19 @@ fn begin(
         header.set("movflags", "+faststart");
     }
     drop(output.write_header_with(header).map_err(text)?);
-    let stream_time_base = output.stream(0).ok_or("the container took no stream")?.time_base();
+    let stream_time_base = output
+        .stream(0)
+        .ok_or("the container took no stream")?
+        .time_base();
     Ok((opened, stream_time_base))
 }
 
 /// FFmpeg's name of the container, and whether its index can go to the front.
 fn container(path: &Path) -> Result<(&'static str, bool), String> {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "mp4" => Ok(("mp4", true)),
         "mov" => Ok(("mov", true)),
@@ -267,7 +325,10 @@ fn container(path: &Path) -> Result<(&'static str, bool), String> {
 }
 
 fn unfinished_name(path: &Path) -> Result<PathBuf, String> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or("the name must be UTF-8")?;
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or("the name must be UTF-8")?;
     Ok(path.with_file_name(format!(".{name}.{}.unfinished", std::process::id())))
 }
 
@@ -294,9 +355,13 @@ mod tests {
 
     #[test]
     fn rates_become_the_fractions_of_the_standards() {
-        for (rate, numerator, denominator) in
-            [(25.0, 25, 1), (12.5, 25, 2), (29.97, 2997, 100), (30_000.0 / 1001.0, 30_000, 1001), (0.5, 1, 2)]
-        {
+        for (rate, numerator, denominator) in [
+            (25.0, 25, 1),
+            (12.5, 25, 2),
+            (29.97, 2997, 100),
+            (30_000.0 / 1001.0, 30_000, 1001),
+            (0.5, 1, 2),
+        ] {
             let fraction = rate_fraction(rate).unwrap();
             assert_eq!((fraction.0, fraction.1), (numerator, denominator), "{rate}");
         }

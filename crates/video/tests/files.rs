@@ -1,5 +1,11 @@
 //! Files are written and read back picture by picture; broken input gives the error that fits.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +38,9 @@ fn all(reader: &mut VideoReader) -> Vec<DecodedPicture> {
 }
 
 fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/video").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/video")
+        .join(name);
     if !path.exists() {
         println!("skipped: {name} needs ../shared/data/video/{name} which is absent");
         return None;
@@ -43,15 +51,27 @@ fn shared(name: &str) -> Option<PathBuf> {
 #[test]
 fn every_container_gives_back_count_times_and_order() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, rate) in
-        [("a.mp4", 25.0), ("b.mkv", 12.5), ("c.ts", 25.0), ("d.mov", 10.0), ("e: f.mp4", 30.0), ("g.avi", 8.0)]
-    {
+    for (name, rate) in [
+        ("a.mp4", 25.0),
+        ("b.mkv", 12.5),
+        ("c.ts", 25.0),
+        ("d.mov", 10.0),
+        ("e: f.mp4", 30.0),
+        ("g.avi", 8.0),
+    ] {
         let path = folder.path().join(name);
         write_clip(&path, 120, rate);
         let mut reader = open(&path).unwrap();
         let facts = reader.facts().clone();
-        assert_eq!((facts.codec.as_str(), facts.width, facts.height), ("h264", 64, 48), "{name}");
-        assert!((facts.frames_per_second.unwrap() - rate).abs() < 0.01, "{name}: {facts:?}");
+        assert_eq!(
+            (facts.codec.as_str(), facts.width, facts.height),
+            ("h264", 64, 48),
+            "{name}"
+        );
+        assert!(
+            (facts.frames_per_second.unwrap() - rate).abs() < 0.01,
+            "{name}: {facts:?}"
+        );
         let seconds = facts.duration_micros.unwrap() as f64 / 1e6;
         assert!((seconds - 120.0 / rate).abs() < 0.1, "{name}: {seconds}");
         let pictures = all(&mut reader);
@@ -60,15 +80,25 @@ fn every_container_gives_back_count_times_and_order() {
             let due = (number as f64 * 1e6 / rate).round() as i64;
             let off = (picture.media_time_micros - due).abs();
             // Matroska counts in milliseconds.
-            assert!(off <= 1000, "{name}: picture {number} at {}", picture.media_time_micros);
+            assert!(
+                off <= 1000,
+                "{name}: picture {number} at {}",
+                picture.media_time_micros
+            );
             assert!(!picture.corrupt, "{name}: picture {number}");
             assert_eq!(picture.key_frame, number % 50 == 0, "{name}: picture {number}");
             let grey = picture.rgb24().unwrap().pixels()[3 * 500];
-            assert!(grey.abs_diff((number * 5 % 250) as u8) <= 4, "{name}: picture {number} is {grey}");
+            assert!(
+                grey.abs_diff((number * 5 % 250) as u8) <= 4,
+                "{name}: picture {number} is {grey}"
+            );
         }
         assert!(reader.next().unwrap().is_none(), "the end stays the end");
     }
-    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 6, "{left:?}");
 }
 
@@ -88,10 +118,16 @@ fn an_unfinished_video_leaves_nothing_and_overwrites_nothing() {
     fs::write(&path, b"old").unwrap();
     let mut writer = VideoWriter::create(&path, 64, 48, 25.0, &WriterSettings::default()).unwrap();
     writer.write_rgb(&numbered(1, 64, 48)).unwrap();
-    assert!(matches!(writer.write_rgb(&[0; 5]), Err(VideoError::Buffer { .. })));
+    assert!(matches!(
+        writer.write_rgb(&[0; 5]),
+        Err(VideoError::Buffer { .. })
+    ));
     drop(writer);
     let writer = VideoWriter::create(&path, 64, 48, 25.0, &WriterSettings::default()).unwrap();
-    assert!(matches!(writer.finish(), Err(VideoError::Write { .. })), "no picture");
+    assert!(
+        matches!(writer.finish(), Err(VideoError::Write { .. })),
+        "no picture"
+    );
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -100,10 +136,18 @@ fn an_unfinished_video_leaves_nothing_and_overwrites_nothing() {
 fn a_writer_says_what_it_cannot_do() {
     let folder = tempfile::tempdir().unwrap();
     let create = |name: &str, width, rate, preset: &str| {
-        let settings = WriterSettings { preset: preset.to_owned(), ..WriterSettings::default() };
-        VideoWriter::create(folder.path().join(name), width, 48, rate, &settings).err().unwrap()
+        let settings = WriterSettings {
+            preset: preset.to_owned(),
+            ..WriterSettings::default()
+        };
+        VideoWriter::create(folder.path().join(name), width, 48, rate, &settings)
+            .err()
+            .unwrap()
     };
-    assert!(matches!(create("a.mp4", 63, 25.0, "veryfast"), VideoError::Size { width: 63, .. }));
+    assert!(matches!(
+        create("a.mp4", 63, 25.0, "veryfast"),
+        VideoError::Size { width: 63, .. }
+    ));
     for (name, rate, preset, words) in [
         ("a.mp4", 0.0, "veryfast", "0 frames per second"),
         ("a.webm", 25.0, "veryfast", "webm"),
@@ -122,13 +166,17 @@ fn skipping_goes_on_with_exactly_the_next_picture() {
     for name in ["a.mp4", "b.mkv", "c.ts", "d.avi"] {
         let path = folder.path().join(name);
         write_clip(&path, 160, 25.0);
-        let times: Vec<i64> =
-            all(&mut open(&path).unwrap()).iter().map(|picture| picture.media_time_micros).collect();
+        let times: Vec<i64> = all(&mut open(&path).unwrap())
+            .iter()
+            .map(|picture| picture.media_time_micros)
+            .collect();
         for at in [0, 1, 48, 49, 50, 51, 119, 158, 159] {
             let mut reader = open(&path).unwrap();
             reader.skip_past(times[at]).unwrap();
-            let rest: Vec<i64> =
-                all(&mut reader).iter().map(|picture| picture.media_time_micros).collect();
+            let rest: Vec<i64> = all(&mut reader)
+                .iter()
+                .map(|picture| picture.media_time_micros)
+                .collect();
             assert_eq!(rest, times[at + 1..], "{name} after picture {at}");
         }
         let mut reader = open(&path).unwrap();
@@ -142,9 +190,15 @@ fn key_frames_alone_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mp4");
     write_clip(&path, 160, 25.0);
-    let settings = OpenSettings { key_frames_only: true, ..OpenSettings::default() };
+    let settings = OpenSettings {
+        key_frames_only: true,
+        ..OpenSettings::default()
+    };
     let mut reader = VideoReader::open(&Source::File(path), &settings).unwrap();
-    let times: Vec<i64> = all(&mut reader).iter().map(|picture| picture.media_time_micros).collect();
+    let times: Vec<i64> = all(&mut reader)
+        .iter()
+        .map(|picture| picture.media_time_micros)
+        .collect();
     assert_eq!(times, [0, 2_000_000, 4_000_000, 6_000_000]);
 }
 
@@ -196,7 +250,10 @@ fn each_bad_source_has_its_own_error() {
     fs::write(path("text.mp4"), b"this is no video at all, only words").unwrap();
     assert!(matches!(open(&path("text.mp4")), Err(VideoError::Broken { .. })));
     fs::create_dir(path("folder")).unwrap();
-    assert!(matches!(open(&path("folder")), Err(VideoError::NoPictures { .. })));
+    assert!(matches!(
+        open(&path("folder")),
+        Err(VideoError::NoPictures { .. })
+    ));
     write_clip(&path("whole.mp4"), 60, 25.0);
     let bytes = fs::read(path("whole.mp4")).unwrap();
     // The index stands in front, so the file opens although its end is gone.
@@ -209,9 +266,16 @@ fn each_bad_source_has_its_own_error() {
     }
     assert!(count > 0 && count < 60, "{count}");
     fs::write(path("sound.wav"), wav()).unwrap();
-    assert!(matches!(open(&path("sound.wav")), Err(VideoError::NoVideo { .. })));
+    assert!(matches!(
+        open(&path("sound.wav")),
+        Err(VideoError::NoVideo { .. })
+    ));
     // A play list is not followed elsewhere.
-    fs::write(path("list.m3u8"), "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n").unwrap();
+    fs::write(
+        path("list.m3u8"),
+        "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n",
+    )
+    .unwrap();
     assert!(open(&path("list.m3u8")).is_err());
     for error in [open(&path("none.mp4")).err(), open(&path("sound.wav")).err()] {
         let text = error.unwrap().to_string();
@@ -221,7 +285,8 @@ fn each_bad_source_has_its_own_error() {
 
 /// A tenth of a second of silence.
 fn wav() -> Vec<u8> {
-    let mut bytes = b"RIFF\x64\x03\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data".to_vec();
+    let mut bytes =
+        b"RIFF\x64\x03\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data".to_vec();
     bytes.extend(800_u32.to_le_bytes());
     bytes.extend([128; 800]);
     bytes
@@ -233,7 +298,10 @@ fn reading_can_be_called_off() {
     let path = folder.path().join("a.mp4");
     write_clip(&path, 30, 25.0);
     let cancel = Cancel::default();
-    let settings = OpenSettings { cancel: cancel.clone(), ..OpenSettings::default() };
+    let settings = OpenSettings {
+        cancel: cancel.clone(),
+        ..OpenSettings::default()
+    };
     let mut reader = VideoReader::open(&Source::File(path), &settings).unwrap();
     assert!(reader.next().unwrap().is_some());
     cancel.cancel();
@@ -253,7 +321,9 @@ fn readers_and_writers_may_change_threads() {
 
 #[test]
 fn vtest_at_five_frames_is_every_second_frame() {
-    let Some(path) = shared("vtest_480x360.mp4") else { return };
+    let Some(path) = shared("vtest_480x360.mp4") else {
+        return;
+    };
     let mut reader = open(&path).unwrap();
     let mut sampler = Sampler::new(5.0, reader.facts().frames_per_second).unwrap();
     let mut scaler = Scaler::to_width(320);
@@ -281,8 +351,16 @@ fn other_formats_are_read() {
         ("bgslib_video03.avi", "mpeg4", (320, 240), 1699),
     ] {
         let Some(path) = shared(name) else { continue };
-        let facts = probe(&Source::parse(path.to_str().unwrap()).unwrap(), &OpenSettings::default()).unwrap();
-        assert_eq!((facts.codec.as_str(), (facts.width, facts.height)), (codec, size), "{name}");
+        let facts = probe(
+            &Source::parse(path.to_str().unwrap()).unwrap(),
+            &OpenSettings::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (facts.codec.as_str(), (facts.width, facts.height)),
+            (codec, size),
+            "{name}"
+        );
         let mut reader = open(&path).unwrap();
         let mut scaler = Scaler::to_width(240);
         let (mut read, mut last) = (0, -1);

@@ -1,7 +1,13 @@
 //! A real RTSP server: pictures arrive, and whatever befalls the server shows in time and by its own error.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -22,10 +28,16 @@ impl Server {
             .stderr(Stdio::null())
             .status();
         if !python.is_ok_and(|status| status.success()) {
-            println!("skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent");
+            println!(
+                "skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent"
+            );
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let mut process = Command::new("/usr/bin/python3")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rtsp_server.py"))
             .arg(port.to_string())
@@ -34,7 +46,9 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         assert_eq!(line, "ready\n");
         Some(Self { process, port })
     }
@@ -44,7 +58,11 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(name).arg(self.process.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg(name)
+            .arg(self.process.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 }
@@ -57,7 +75,10 @@ impl Drop for Server {
 }
 
 fn settings(deadline_seconds: u64) -> OpenSettings {
-    OpenSettings { deadline: Duration::from_secs(deadline_seconds), ..OpenSettings::default() }
+    OpenSettings {
+        deadline: Duration::from_secs(deadline_seconds),
+        ..OpenSettings::default()
+    }
 }
 
 /// Reads until something goes wrong.
@@ -75,7 +96,10 @@ fn until_error(reader: &mut VideoReader) -> VideoError {
 fn pictures_arrive_over_tcp_and_udp() {
     let Some(server) = Server::start(&[]) else { return };
     for transport in [Transport::Tcp, Transport::Udp] {
-        let settings = OpenSettings { transport, ..settings(10) };
+        let settings = OpenSettings {
+            transport,
+            ..settings(10)
+        };
         let mut reader = VideoReader::open(&server.source("live"), &settings).unwrap();
         assert_eq!((reader.facts().width, reader.facts().height), (320, 240));
         assert_eq!(reader.facts().duration_micros, None);
@@ -100,7 +124,9 @@ fn a_killed_server_is_an_error_at_once() {
     let error = until_error(&mut reader);
     assert!(matches!(error, VideoError::SourceEnded { .. }), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    let error = VideoReader::open(&server.source("live"), &settings(5)).err().unwrap();
+    let error = VideoReader::open(&server.source("live"), &settings(5))
+        .err()
+        .unwrap();
     assert!(matches!(error, VideoError::Unreachable { .. }), "{error}");
 }
 
@@ -114,11 +140,16 @@ fn a_server_that_stands_still_is_an_error_within_the_deadline() {
     let error = until_error(&mut reader);
     let took = begun.elapsed();
     assert!(matches!(error, VideoError::Stalled { .. }), "{error}");
-    assert!((Duration::from_secs(2)..Duration::from_secs(4)).contains(&took), "{took:?}");
+    assert!(
+        (Duration::from_secs(2)..Duration::from_secs(4)).contains(&took),
+        "{took:?}"
+    );
     let begun = Instant::now();
     drop(reader);
     // The system still takes connections for the stopped server, which never answers.
-    let error = VideoReader::open(&server.source("live"), &settings(2)).err().unwrap();
+    let error = VideoReader::open(&server.source("live"), &settings(2))
+        .err()
+        .unwrap();
     assert!(matches!(error, VideoError::Unreachable { .. }), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     server.signal("-CONT");
@@ -129,14 +160,20 @@ fn the_end_of_a_live_stream_is_an_error() {
     let Some(server) = Server::start(&[]) else { return };
     let mut reader = VideoReader::open(&server.source("end"), &settings(10)).unwrap();
     let error = until_error(&mut reader);
-    assert!(matches!(error, VideoError::SourceEnded { .. } | VideoError::Stalled { .. }), "{error}");
+    assert!(
+        matches!(error, VideoError::SourceEnded { .. } | VideoError::Stalled { .. }),
+        "{error}"
+    );
 }
 
 #[test]
 fn waiting_can_be_called_off() {
     let Some(server) = Server::start(&[]) else { return };
     let cancel = Cancel::default();
-    let settings = OpenSettings { cancel: cancel.clone(), ..settings(60) };
+    let settings = OpenSettings {
+        cancel: cancel.clone(),
+        ..settings(60)
+    };
     let mut reader = VideoReader::open(&server.source("live"), &settings).unwrap();
     assert!(reader.next().unwrap().is_some());
     server.signal("-STOP");
@@ -145,7 +182,10 @@ fn waiting_can_be_called_off() {
         (error, Instant::now())
     });
     let pause = std::sync::mpsc::channel::<()>();
-    assert!(pause.1.recv_timeout(Duration::from_secs(1)).is_err(), "nobody sends");
+    assert!(
+        pause.1.recv_timeout(Duration::from_secs(1)).is_err(),
+        "nobody sends"
+    );
     let called_off = Instant::now();
     cancel.cancel();
     let (error, ended) = reading.join().unwrap();
@@ -158,13 +198,17 @@ fn waiting_can_be_called_off() {
 fn lost_packets_mark_pictures_as_corrupt() {
     let Some(server) = Server::start(&[]) else { return };
     let mut reader = VideoReader::open(&server.source("lossy"), &settings(10)).unwrap();
-    let corrupt = (0..100).filter(|_| reader.next().unwrap().unwrap().corrupt).count();
+    let corrupt = (0..100)
+        .filter(|_| reader.next().unwrap().unwrap().corrupt)
+        .count();
     assert!(corrupt >= 5, "{corrupt} of 100");
 }
 
 #[test]
 fn logins_paths_and_hosts_fail_each_in_its_own_way() {
-    let Some(server) = Server::start(&["operator", "s3c:ret/1"]) else { return };
+    let Some(server) = Server::start(&["operator", "s3c:ret/1"]) else {
+        return;
+    };
     let open = |source: &Source| VideoReader::open(source, &settings(10));
     let live = server.source("live");
     assert!(open(&live.clone().with_credential("operator", "s3c:ret/1")).is_ok());
@@ -177,6 +221,20 @@ fn logins_paths_and_hosts_fail_each_in_its_own_way() {
     let none = server.source("none").with_credential("operator", "s3c:ret/1");
     let error = open(&none).err().unwrap();
     assert!(matches!(error, VideoError::NoSuchStream { .. }), "{error}");
+    // Something that takes the call, says other things and hangs up.
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("rtsp://{}/live", stranger.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        stranger
+            .accept()
+            .unwrap()
+            .0
+            .write_all(b"220 ftp ready\r\n\r\n")
+            .unwrap();
+    });
+    let error = open(&Source::parse(&address).unwrap()).err().unwrap();
+    assert!(matches!(error, VideoError::Unreachable { .. }), "{error}");
+    answering.join().unwrap();
     let nowhere = Source::parse("rtsp://no-such-host.invalid/live").unwrap();
     let error = open(&nowhere).err().unwrap();
     assert!(matches!(error, VideoError::Unreachable { .. }), "{error}");

@@ -16,15 +16,27 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const FORM: &str = "position-1";
 
 /// Notes that `published` holds the frame at `position`.
-pub(crate) fn write(bus: &Bus, camera: &CameraCode, position: Position, published: Published) -> Result<(), BusError> {
-    let failed = |source| BusError::Kafka { action: "note how far a file was read", source };
+pub(crate) fn write(
+    bus: &Bus,
+    camera: &CameraCode,
+    position: Position,
+    published: Published,
+) -> Result<(), BusError> {
+    let failed = |source| BusError::Kafka {
+        action: "note how far a file was read",
+        source,
+    };
     let mut place = TopicPartitionList::new();
     let topic = bus.topic_name(Topic::Frames);
-    place.add_partition(&topic, published.partition).set_metadata(text_of(position));
+    place
+        .add_partition(&topic, published.partition)
+        .set_metadata(text_of(position));
     place
         .set_partition_offset(&topic, published.partition, Offset::Offset(published.offset))
         .map_err(failed)?;
-    consumer(bus, camera)?.commit(&place, CommitMode::Sync).map_err(failed)
+    consumer(bus, camera)?
+        .commit(&place, CommitMode::Sync)
+        .map_err(failed)
 }
 
 /// What was noted last.
@@ -33,13 +45,22 @@ pub(crate) fn read(
     camera: &CameraCode,
     partition: i32,
 ) -> Result<Option<(Position, Published)>, BusError> {
-    let failed = |source| BusError::Kafka { action: "ask how far a file was read", source };
+    let failed = |source| BusError::Kafka {
+        action: "ask how far a file was read",
+        source,
+    };
     let topic = bus.topic_name(Topic::Frames);
     let mut place = TopicPartitionList::new();
     place.add_partition(&topic, partition);
-    let noted = consumer(bus, camera)?.committed_offsets(place, TIMEOUT).map_err(failed)?;
-    let Some(noted) = noted.find_partition(&topic, partition) else { return Ok(None) };
-    let Offset::Offset(offset) = noted.offset() else { return Ok(None) };
+    let noted = consumer(bus, camera)?
+        .committed_offsets(place, TIMEOUT)
+        .map_err(failed)?;
+    let Some(noted) = noted.find_partition(&topic, partition) else {
+        return Ok(None);
+    };
+    let Offset::Offset(offset) = noted.offset() else {
+        return Ok(None);
+    };
     Ok(position_of(noted.metadata()).map(|position| (position, Published { partition, offset })))
 }
 
@@ -50,12 +71,23 @@ fn consumer(bus: &Bus, camera: &CameraCode) -> Result<BaseConsumer<LoggingContex
         .set("enable.auto.commit", "false");
     config
         .create_with_context(bus.context())
-        .map_err(|source| BusError::Kafka { action: "note how far a file was read", source })
+        .map_err(|source| BusError::Kafka {
+            action: "note how far a file was read",
+            source,
+        })
 }
 
 fn text_of(position: Position) -> String {
-    let Position { session, sequence, media_time_micros, captured_at } = position;
-    format!("{FORM} {session} {sequence} {media_time_micros} {}", captured_at.0)
+    let Position {
+        session,
+        sequence,
+        media_time_micros,
+        captured_at,
+    } = position;
+    format!(
+        "{FORM} {session} {sequence} {media_time_micros} {}",
+        captured_at.0
+    )
 }
 
 fn position_of(text: &str) -> Option<Position> {

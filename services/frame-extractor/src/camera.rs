@@ -125,7 +125,11 @@ enum Start {
 }
 
 /// For a file, the last frame that Kafka has of it; `None` when asked to stop meanwhile.
-async fn first_position(registered: &Entry<Camera>, shared: &Arc<Shared>, stop: &CancellationToken) -> Option<Start> {
+async fn first_position(
+    registered: &Entry<Camera>,
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+) -> Option<Start> {
     let camera = &registered.value;
     let live = mineseal_video::Source::parse(&camera.source).map_or(true, |source| source.is_live());
     if live {
@@ -159,10 +163,12 @@ async fn first_position(registered: &Entry<Camera>, shared: &Arc<Shared>, stop: 
 /// Runs one reading on a thread of its own, so that a panic in it is a fault of this camera only.
 async fn read_on_thread(job: Job) -> Result<Ending, CameraFault> {
     let (sender, ended) = oneshot::channel();
-    let thread = std::thread::Builder::new().name(format!("camera-{}", job.camera.code)).spawn(move || {
-        // Nobody waits any more when the task was dropped.
-        sender.send(read(&job)).ok();
-    });
+    let thread = std::thread::Builder::new()
+        .name(format!("camera-{}", job.camera.code))
+        .spawn(move || {
+            // Nobody waits any more when the task was dropped.
+            sender.send(read(&job)).ok();
+        });
     if thread.is_err() {
         return Err(CameraFault::Thread);
     }
@@ -171,7 +177,11 @@ async fn read_on_thread(job: Job) -> Result<Ending, CameraFault> {
 
 fn read(job: &Job) -> Result<Ending, CameraFault> {
     let source = credentials::source_of(&job.camera, &job.shared.settings.credentials_directory)?;
-    let ended = if source.is_live() { live::read(job, &source) } else { file::read(job, &source) };
+    let ended = if source.is_live() {
+        live::read(job, &source)
+    } else {
+        file::read(job, &source)
+    };
     match ended {
         Err(CameraFault::Video(VideoError::Cancelled { .. })) => Ok(Ending::Stopped),
         other => other,
@@ -179,5 +189,6 @@ fn read(job: &Job) -> Result<Ending, CameraFault> {
 }
 
 fn shown_source(camera: &Camera) -> String {
-    mineseal_video::Source::parse(&camera.source).map_or_else(|error| error.to_string(), |source| source.to_string())
+    mineseal_video::Source::parse(&camera.source)
+        .map_or_else(|error| error.to_string(), |source| source.to_string())
 }

@@ -18,7 +18,11 @@ impl Counters {
     }
 
     pub(crate) fn dropped(&self, camera: &CameraCode) {
-        self.count("frames_dropped", "Live frames that were dropped because Kafka was slow", camera);
+        self.count(
+            "frames_dropped",
+            "Live frames that were dropped because Kafka was slow",
+            camera,
+        );
     }
 
     pub(crate) fn corrupt(&self, camera: &CameraCode) {
@@ -31,11 +35,17 @@ impl Counters {
 
     pub(crate) fn connected(&self, camera: &CameraCode, connected: bool) {
         let labels = [("camera", camera.as_str())];
-        let gauge = self.metrics.gauge("camera_connected", "1 while the camera's source is being read", &labels);
+        let gauge = self.metrics.gauge(
+            "camera_connected",
+            "1 while the camera's source is being read",
+            &labels,
+        );
         gauge.set(if connected { 1.0 } else { 0.0 });
     }
 
     fn count(&self, name: &'static str, help: &'static str, camera: &CameraCode) {
-        self.metrics.counter(name, help, &[("camera", camera.as_str())]).inc();
+        self.metrics
+            .counter(name, help, &[("camera", camera.as_str())])
+            .inc();
     }
 }

@@ -25,7 +25,11 @@ pub(crate) enum CameraFault {
     #[error(transparent)]
     Bus(#[from] BusError),
     #[error("credential {name}: {file} cannot be read ({reason}); write user:password into it", file = file.display())]
-    Credential { name: String, file: PathBuf, reason: String },
+    Credential {
+        name: String,
+        file: PathBuf,
+        reason: String,
+    },
     #[error("the picture cannot be measured: {0}")]
     Measure(#[from] PlaneError),
     #[error("its thread broke off")]

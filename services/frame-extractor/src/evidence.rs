@@ -33,7 +33,10 @@ enum Refusal {
 impl Refusal {
     /// Whether the same request may be answered later.
     fn is_passing(&self) -> bool {
-        matches!(self, Self::Store(EvidenceError::Store { .. } | EvidenceError::NotWritable { .. }) | Self::Bus(_))
+        matches!(
+            self,
+            Self::Store(EvidenceError::Store { .. } | EvidenceError::NotWritable { .. }) | Self::Bus(_)
+        )
     }
 }
 
@@ -94,7 +97,9 @@ async fn settle(
         };
         if !refusal.is_passing() {
             tracing::warn!(alarm = %request.alarm, camera = %request.camera, %refusal, "no evidence");
-            publisher.publish(&dead_letter(received, &refusal.to_string())).await?;
+            publisher
+                .publish(&dead_letter(received, &refusal.to_string()))
+                .await?;
             return Ok(true);
         }
         tracing::warn!(alarm = %request.alarm, %refusal, "evidence is not stored yet, trying again");
@@ -107,14 +112,19 @@ async fn settle(
 
 async fn answer(request: &EvidenceRequest, bus: &Bus, store: &EvidenceStore) -> Result<Evidence, Refusal> {
     let place = request.frame;
-    let frame = match bus.fetch_one::<Frame>(place.partition, place.offset, FETCH_DEADLINE).await {
+    let frame = match bus
+        .fetch_one::<Frame>(place.partition, place.offset, FETCH_DEADLINE)
+        .await
+    {
         Ok(received) => received.value,
         Err(error @ BusError::Absent { .. }) => return Err(Refusal::FrameGone(error)),
         Err(error @ BusError::Decode(_)) => return Err(Refusal::Unreadable(error)),
         Err(error) => return Err(Refusal::Bus(error)),
     };
     if frame.camera != request.camera {
-        return Err(Refusal::OtherCamera { found: frame.camera.to_string() });
+        return Err(Refusal::OtherCamera {
+            found: frame.camera.to_string(),
+        });
     }
     let object = object_path(
         &request.mine,

@@ -67,7 +67,11 @@ impl<'job> Player<'job> {
         let mut sampler = sampler(&self.job.camera, reader.facts())?;
         self.job.shared.counters.connected(&self.job.camera.code, true);
         tracing::info!(camera = %self.job.camera.code, facts = ?reader.facts(), "the file is being read");
-        let length = if self.job.camera.repeat { Some(length(&reader, source, &settings)?) } else { None };
+        let length = if self.job.camera.repeat {
+            Some(length(&reader, source, &settings)?)
+        } else {
+            None
+        };
         let mut begins_at = 0;
         if let Some(last) = self.last {
             begins_at = length.map_or(0, |length| last.media_time_micros / length * length);
@@ -90,7 +94,9 @@ impl<'job> Player<'job> {
                     return Ok(Ending::Stopped);
                 }
             }
-            let Some(length) = length else { return Ok(Ending::Finished) };
+            let Some(length) = length else {
+                return Ok(Ending::Finished);
+            };
             begins_at += length;
             reader = VideoReader::open(source, &settings)?;
         }
@@ -104,7 +110,8 @@ impl<'job> Player<'job> {
         let (begun, begun_at) = *self.pace.get_or_insert((Instant::now(), media_time));
         let ahead = u64::try_from(media_time - begun_at).unwrap_or(0);
         let due = begun + Duration::from_micros(ahead);
-        self.unless_stopped(async move { tokio::time::sleep_until(due).await }).is_some()
+        self.unless_stopped(async move { tokio::time::sleep_until(due).await })
+            .is_some()
     }
 
     fn next_position(&self, media_time_micros: i64) -> Position {
@@ -113,7 +120,9 @@ impl<'job> Player<'job> {
                 session: last.session,
                 sequence: last.sequence + 1,
                 media_time_micros,
-                captured_at: last.captured_at.plus_micros(media_time_micros - last.media_time_micros),
+                captured_at: last
+                    .captured_at
+                    .plus_micros(media_time_micros - last.media_time_micros),
             },
             None => Position {
                 session: new_session(&self.job.camera.source),
@@ -134,7 +143,9 @@ impl<'job> Player<'job> {
         let publisher = self.job.shared.publisher.clone();
         let span = tracing::info_span!("frame", camera = %frame.camera, sequence = frame.sequence);
         let trace = span.in_scope(TraceContext::current);
-        let Some(delivery) = self.unless_stopped(publisher.enqueue(frame, trace)) else { return Ok(false) };
+        let Some(delivery) = self.unless_stopped(publisher.enqueue(frame, trace)) else {
+            return Ok(false);
+        };
         self.in_flight.push_back((position, delivery?));
         self.last = Some(position);
         self.job.shared.counters.published(&frame.camera);
@@ -146,8 +157,12 @@ impl<'job> Player<'job> {
 
     /// False when asked to stop before it came.
     fn acknowledge_oldest(&mut self) -> Result<bool, CameraFault> {
-        let Some((position, delivery)) = self.in_flight.pop_front() else { return Ok(true) };
-        let Some(result) = self.unless_stopped(delivery.acknowledged()) else { return Ok(false) };
+        let Some((position, delivery)) = self.in_flight.pop_front() else {
+            return Ok(true);
+        };
+        let Some(result) = self.unless_stopped(delivery.acknowledged()) else {
+            return Ok(false);
+        };
         self.reached(position, result?);
         if self.marked_at.elapsed() > BOOKMARK_INTERVAL {
             self.bookmark();
@@ -181,7 +196,9 @@ impl<'job> Player<'job> {
     /// that it may fail.
     fn bookmark(&mut self) {
         self.marked_at = Instant::now();
-        let Some((position, published)) = self.unmarked.take() else { return };
+        let Some((position, published)) = self.unmarked.take() else {
+            return;
+        };
         let camera = &self.job.camera.code;
         if let Err(error) = bookmark::write(&self.job.shared.bus, camera, position, published) {
             tracing::warn!(%camera, %error, "how far the file was read is not noted");
@@ -211,5 +228,9 @@ fn length(reader: &VideoReader, source: &Source, settings: &OpenSettings) -> Res
         pictures += 1;
         last = picture.media_time_micros;
     }
-    Ok(if pictures > 1 { last + last / (pictures - 1) } else { 1_000_000 })
+    Ok(if pictures > 1 {
+        last + last / (pictures - 1)
+    } else {
+        1_000_000
+    })
 }

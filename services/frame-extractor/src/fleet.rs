@@ -23,7 +23,12 @@ struct Running {
 
 /// Keeps exactly the cameras running that are ours, until `shutdown`.
 pub(crate) async fn run(shared: Arc<Shared>, shutdown: CancellationToken) -> Result<(), BusError> {
-    let tables = async { Ok::<_, BusError>((shared.bus.table::<Camera>().await?, shared.bus.table::<Mine>().await?)) };
+    let tables = async {
+        Ok::<_, BusError>((
+            shared.bus.table::<Camera>().await?,
+            shared.bus.table::<Mine>().await?,
+        ))
+    };
     let (mut cameras, mut mines) = tokio::select! {
         tables = tables => tables?,
         () = shutdown.cancelled() => return Ok(()),
@@ -58,14 +63,21 @@ fn wanted(
     cameras
         .iter()
         .filter(|(_, entry)| partitions.contains(&entry.partition))
-        .filter(|(_, entry)| !mines.get(entry.value.mine.as_str()).is_some_and(|mine| mine.value.paused))
+        .filter(|(_, entry)| {
+            !mines
+                .get(entry.value.mine.as_str())
+                .is_some_and(|mine| mine.value.paused)
+        })
         .map(|(code, entry)| (code.clone(), Arc::clone(entry)))
         .collect()
 }
 
 /// Whether two registrations ask for the same reading.
 fn same_reading(left: &Camera, right: &Camera) -> bool {
-    let timeless = |camera: &Camera| Camera { changed_at: Default::default(), ..camera.clone() };
+    let timeless = |camera: &Camera| Camera {
+        changed_at: Default::default(),
+        ..camera.clone()
+    };
     timeless(left) == timeless(right)
 }
 
@@ -79,10 +91,15 @@ async fn arrange(
         let asked = wanted.get(code).map(|entry| &entry.value);
         asked.is_none_or(|asked| !same_reading(asked, &camera.registered.value)) || camera.task.is_finished()
     };
-    let codes: Vec<String> =
-        running.iter().filter(|(code, camera)| unwanted(code, camera)).map(|(code, _)| code.clone()).collect();
-    let stopped: Vec<(String, Running)> =
-        codes.into_iter().filter_map(|code| running.remove_entry(&code)).collect();
+    let codes: Vec<String> = running
+        .iter()
+        .filter(|(code, camera)| unwanted(code, camera))
+        .map(|(code, _)| code.clone())
+        .collect();
+    let stopped: Vec<(String, Running)> = codes
+        .into_iter()
+        .filter_map(|code| running.remove_entry(&code))
+        .collect();
     for (_, camera) in &stopped {
         camera.stop.cancel();
     }
@@ -98,7 +115,18 @@ async fn arrange(
             continue;
         }
         let stop = CancellationToken::new();
-        let task = tokio::spawn(camera::tend(Arc::clone(&registered), Arc::clone(shared), stop.clone()));
-        running.insert(code, Running { registered, stop, task });
+        let task = tokio::spawn(camera::tend(
+            Arc::clone(&registered),
+            Arc::clone(shared),
+            stop.clone(),
+        ));
+        running.insert(
+            code,
+            Running {
+                registered,
+                stop,
+                task,
+            },
+        );
     }
 }

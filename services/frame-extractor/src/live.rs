@@ -40,7 +40,15 @@ pub(crate) fn read(job: &Job, source: &Source) -> Result<Ending, CameraFault> {
             continue;
         }
         let media_time_micros = picture.media_time_micros;
-        let frame = workshop.frame(&picture, Position { session, sequence, media_time_micros, captured_at })?;
+        let frame = workshop.frame(
+            &picture,
+            Position {
+                session,
+                sequence,
+                media_time_micros,
+                captured_at,
+            },
+        )?;
         let span = tracing::info_span!("frame", camera = %code, sequence);
         match span.in_scope(|| job.shared.publisher.try_enqueue(&frame, TraceContext::current())) {
             Ok(delivery) => in_flight.push_back(delivery.acknowledged().boxed()),

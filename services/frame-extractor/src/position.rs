@@ -56,8 +56,12 @@ mod tests {
         assert_ne!(first, second);
         assert!(first < second);
         assert_eq!(first.get_version_num(), 7);
-        let position =
-            |session| Position { session, sequence: 0, media_time_micros: 0, captured_at: UtcMicros(0) };
+        let position = |session| Position {
+            session,
+            sequence: 0,
+            media_time_micros: 0,
+            captured_at: UtcMicros(0),
+        };
         assert!(position(first).is_from("a.mp4"));
         assert!(!position(first).is_from("b.mp4"));
     }

@@ -25,7 +25,11 @@ impl Workshop {
         let settings = &job.shared.settings;
         Ok(Self {
             camera: job.camera.clone(),
-            detect: job.camera.analyses.iter().any(|analysis| analysis.needs_detector()),
+            detect: job
+                .camera
+                .analyses
+                .iter()
+                .any(|analysis| analysis.needs_detector()),
             scaler: Scaler::to_width(settings.picture_width),
             meter: HealthMeter::new(&job.camera.regions),
             encoder: JpegEncoder::new(u8::try_from(settings.jpeg_quality).unwrap_or(75))?,
@@ -33,10 +37,16 @@ impl Workshop {
     }
 
     /// The frame that shows `picture` at `position`.
-    pub(crate) fn frame(&mut self, picture: &DecodedPicture, position: Position) -> Result<Frame, CameraFault> {
+    pub(crate) fn frame(
+        &mut self,
+        picture: &DecodedPicture,
+        position: Position,
+    ) -> Result<Frame, CameraFault> {
         let small = self.scaler.scale(picture)?;
         let (width, height) = (small.width() as usize, small.height() as usize);
-        let health = self.meter.measure(&LumaPlane::new(width, height, width, small.luma())?);
+        let health = self
+            .meter
+            .measure(&LumaPlane::new(width, height, width, small.luma())?);
         let jpeg = self.encoder.encode(&small)?;
         let pixels = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
         Ok(Frame {
@@ -74,7 +84,9 @@ pub(crate) fn open_settings(job: &Job) -> OpenSettings {
 /// The sampler that the registration asks for.
 pub(crate) fn sampler(camera: &Camera, facts: &SourceFacts) -> Result<Sampler, VideoError> {
     // The rate of a source says nothing about the distance of its key frames.
-    let rate = facts.frames_per_second.filter(|_| !camera.sampling.key_frames_only);
+    let rate = facts
+        .frames_per_second
+        .filter(|_| !camera.sampling.key_frames_only);
     Sampler::new(camera.sampling.frames_per_second, rate)
 }
 

@@ -43,17 +43,26 @@ pub(crate) async fn last_position(bus: &Bus, registered: &Entry<Camera>) -> Resu
             (None, None) => {
                 let age_millis = now().0 / 1000 - registered_millis;
                 let kept_millis = Topic::Frames.retention_ms().unwrap_or(i64::MAX);
-                if age_millis < kept_millis { Found::Nothing } else { Found::MayBeGone }
+                if age_millis < kept_millis {
+                    Found::Nothing
+                } else {
+                    Found::MayBeGone
+                }
             }
         })
     };
-    tokio::task::spawn_blocking(look).await.map_err(|_| BusError::Thread("resume"))?
+    tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|_| BusError::Thread("resume"))?
 }
 
 /// The newest frame under `key` from offset `since` on, and whether the partition still has all that was ever
 /// written to it.
 fn last_frame(bus: &Bus, partition: i32, key: &str, since: i64) -> Result<(Option<Frame>, bool), BusError> {
-    let failed = |source| BusError::Kafka { action: "look for a camera's last frame", source };
+    let failed = |source| BusError::Kafka {
+        action: "look for a camera's last frame",
+        source,
+    };
     let topic = bus.topic_name(Topic::Frames);
     let mut config = bus.client_config();
     config
@@ -64,13 +73,17 @@ fn last_frame(bus: &Bus, partition: i32, key: &str, since: i64) -> Result<(Optio
         .set("enable.partition.eof", "true")
         .set("queued.max.messages.kbytes", "16384");
     let consumer: BaseConsumer<LoggingContext> = config.create_with_context(bus.context()).map_err(failed)?;
-    let (low, high) = consumer.fetch_watermarks(&topic, partition, TIMEOUT).map_err(failed)?;
+    let (low, high) = consumer
+        .fetch_watermarks(&topic, partition, TIMEOUT)
+        .map_err(failed)?;
     let floor = low.max(since);
     let (mut end, mut window) = (high, FIRST_WINDOW);
     while end > floor {
         let begin = (end - window).max(floor);
         let mut place = TopicPartitionList::new();
-        place.add_partition_offset(&topic, partition, Offset::Offset(begin)).map_err(failed)?;
+        place
+            .add_partition_offset(&topic, partition, Offset::Offset(begin))
+            .map_err(failed)?;
         consumer.assign(&place).map_err(failed)?;
         if let Some(value) = newest_in_window(&consumer, key, end).map_err(failed)? {
             return Ok((Some(decode(&value)?), low == 0));
@@ -100,7 +113,11 @@ fn newest_in_window(
             }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(newest),
             Some(Err(error)) => return Err(error),
-            None => return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut)),
+            None => {
+                return Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::OperationTimedOut,
+                ));
+            }
         }
     }
 }

@@ -1,5 +1,11 @@
 //! A request for evidence gets the picture of its frame, or a reason why not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod support;
 
@@ -8,7 +14,9 @@ use std::time::Duration;
 
 use mineseal_bus::SubscriptionSettings;
 use mineseal_domain::UtcMicros;
-use mineseal_schemas::{DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation, Record as _};
+use mineseal_schemas::{
+    DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation, Record as _,
+};
 use support::{World, camera, code, mine, settings, write_clip};
 use uuid::Uuid;
 
@@ -32,40 +40,78 @@ async fn requests_are_answered_or_refused_with_a_reason() {
     write_clip(&clip, 10, 10.0);
     world.register(&camera(1, &clip, 10.0)).await;
     let extractor = world.extractor(settings(true));
-    let mut subscription = world.bus.subscribe::<Frame>(SubscriptionSettings::new("find")).unwrap();
+    let mut subscription = world
+        .bus
+        .subscribe::<Frame>(SubscriptionSettings::new("find"))
+        .unwrap();
     let found = loop {
-        let batch = tokio::time::timeout(Duration::from_secs(30), subscription.next()).await.unwrap().unwrap();
-        let found = batch.records.iter().find(|received| received.value.sequence == 5).cloned();
+        let batch = tokio::time::timeout(Duration::from_secs(30), subscription.next())
+            .await
+            .unwrap()
+            .unwrap();
+        let found = batch
+            .records
+            .iter()
+            .find(|received| received.value.sequence == 5)
+            .cloned();
         batch.acknowledge();
         if let Some(found) = found {
             break found;
         }
     };
-    let place = FrameLocation { partition: found.partition, offset: found.offset };
+    let place = FrameLocation {
+        partition: found.partition,
+        offset: found.offset,
+    };
     let good = request(place, 1);
-    let gone = request(FrameLocation { offset: place.offset + 100_000, ..place }, 1);
+    let gone = request(
+        FrameLocation {
+            offset: place.offset + 100_000,
+            ..place
+        },
+        1,
+    );
     let other = request(place, 2);
     let publisher = world.bus.publisher().unwrap();
     for request in [&gone, &other, &good] {
         publisher.publish(request).await.unwrap();
     }
-    let answers = world.collect(Duration::from_secs(40), |all: &[Evidence]| !all.is_empty()).await;
-    let refused = world.collect(Duration::from_secs(40), |all: &[DeadLetter]| all.len() >= 2).await;
+    let answers = world
+        .collect(Duration::from_secs(40), |all: &[Evidence]| !all.is_empty())
+        .await;
+    let refused = world
+        .collect(Duration::from_secs(40), |all: &[DeadLetter]| all.len() >= 2)
+        .await;
     extractor.stop().await;
     assert_eq!(answers.len(), 1);
     let evidence = &answers[0];
-    assert_eq!((evidence.request, evidence.alarm, evidence.kind), (good.id, good.alarm, EvidenceKind::Picture));
+    assert_eq!(
+        (evidence.request, evidence.alarm, evidence.kind),
+        (good.id, good.alarm, EvidenceKind::Picture)
+    );
     assert_eq!(evidence.captured_at, found.value.captured_at);
     assert_eq!(evidence.size_bytes, found.value.jpeg.len() as i64);
     let stored = world.path("evidence").join(&evidence.object);
     assert_eq!(fs::read(stored).unwrap(), found.value.jpeg);
-    assert!(evidence.object.starts_with(mine().as_str()) && evidence.object.contains(&good.alarm.to_string()));
+    assert!(
+        evidence.object.starts_with(mine().as_str()) && evidence.object.contains(&good.alarm.to_string())
+    );
 
     let reason = |key: &str| {
-        let letter = refused.iter().find(|letter| letter.key == key.as_bytes()).unwrap();
-        assert_eq!((letter.topic.as_str(), letter.service.as_str()), ("evidence-requests", "frame-extractor"));
+        let letter = refused
+            .iter()
+            .find(|letter| letter.key == key.as_bytes())
+            .unwrap();
+        assert_eq!(
+            (letter.topic.as_str(), letter.service.as_str()),
+            ("evidence-requests", "frame-extractor")
+        );
         letter.reason.clone()
     };
     assert!(reason(&gone.key()).contains("gone"), "{}", reason(&gone.key()));
-    assert!(reason(&other.key()).contains(code(1).as_str()), "{}", reason(&other.key()));
+    assert!(
+        reason(&other.key()).contains(code(1).as_str()),
+        "{}",
+        reason(&other.key())
+    );
 }

@@ -1,5 +1,11 @@
 //! A camera that goes away and comes back: new sessions, and nothing else is harmed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 mod support;
 
@@ -25,7 +31,9 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         assert_eq!(line, "ready\n");
         Self(process)
     }
@@ -49,7 +57,11 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
         return;
     }
     let world = World::new().await;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let login = ["operator", "s3c:ret/1"];
     std::fs::write(world.path("gate"), "operator:s3c:ret/1\n").unwrap();
     let mut registered = camera(1, Path::new("x"), 5.0);
@@ -65,7 +77,9 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
     drop(server);
     let server = Server::start(port, login);
     let in_two_sessions = |frames: &[Frame]| {
-        frames.last().is_some_and(|last| last.session != frames[0].session && last.sequence >= 10)
+        frames
+            .last()
+            .is_some_and(|last| last.session != frames[0].session && last.sequence >= 10)
     };
     let frames = world.collect(Duration::from_secs(60), in_two_sessions).await;
     extractor.stop().await;
@@ -76,7 +90,10 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
         if pair[1].session == pair[0].session {
             assert_eq!(pair[1].sequence, pair[0].sequence + 1);
             let distance = pair[1].media_time_micros - pair[0].media_time_micros;
-            assert!((100_000..=400_000).contains(&distance), "{distance} µs at 5 frames a second");
+            assert!(
+                (100_000..=400_000).contains(&distance),
+                "{distance} µs at 5 frames a second"
+            );
         } else {
             assert_eq!(pair[1].sequence, 0);
             assert!(pair[1].session > pair[0].session);

@@ -8,10 +8,13 @@ use std::time::Duration;
 use mineseal_bus::{Bus, BusSettings, SubscriptionSettings, TopicLayout};
 use mineseal_domain::{Analysis, CameraCode, MineCode, PlaceClass, Sampling, UtcMicros};
 use mineseal_frame_extractor::ExtractorError;
-use mineseal_schemas::{Camera, Frame, Record};
+use mineseal_schemas::{Camera, Frame, Record, Topic};
 use mineseal_settings::ExtractorSettings;
 use mineseal_telemetry::Metrics;
 use mineseal_video::{VideoWriter, WriterSettings, decode_jpeg};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -28,12 +31,22 @@ pub(crate) struct World {
 impl World {
     /// Topics of this test alone, on the Kafka that `MINESEAL_TEST_KAFKA` names.
     pub(crate) async fn new() -> Self {
-        let brokers = std::env::var("MINESEAL_TEST_KAFKA").expect("set MINESEAL_TEST_KAFKA (make test starts one)");
+        let brokers =
+            std::env::var("MINESEAL_TEST_KAFKA").expect("set MINESEAL_TEST_KAFKA (make test starts one)");
         let prefix = format!("test-{}", Uuid::now_v7().simple());
         let bus = connect(&brokers, &prefix);
-        let layout = TopicLayout { mine_partitions: PARTITIONS, camera_partitions: PARTITIONS, replication: 1 };
+        let layout = TopicLayout {
+            mine_partitions: PARTITIONS,
+            camera_partitions: PARTITIONS,
+            replication: 1,
+        };
         bus.ensure_topics(layout).await.unwrap();
-        Self { brokers, prefix, bus, folder: tempfile::tempdir().unwrap() }
+        Self {
+            brokers,
+            prefix,
+            bus,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -48,7 +61,11 @@ impl World {
         let task = tokio::spawn(async move {
             mineseal_frame_extractor::run(settings, &evidence, bus, counted, stop).await
         });
-        Extractor { task, shutdown, metrics }
+        Extractor {
+            task,
+            shutdown,
+            metrics,
+        }
     }
 
     pub(crate) async fn register(&self, camera: &Camera) {
@@ -77,13 +94,36 @@ impl World {
         all
     }
 
+    /// What Kafka does when the frames' time is over.
+    pub(crate) async fn delete_frames(&self) {
+        let admin: AdminClient<DefaultClientContext> = self.bus.client_config().create().unwrap();
+        let mut all = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            all.add_partition_offset(&self.bus.topic_name(Topic::Frames), partition, Offset::End)
+                .unwrap();
+        }
+        let deleted = admin.delete_records(&all, &AdminOptions::new()).await.unwrap();
+        assert!(
+            deleted
+                .elements()
+                .iter()
+                .all(|partition| partition.error().is_ok())
+        );
+    }
+
     pub(crate) async fn frames(&self, seconds: u64, count: usize) -> Vec<Frame> {
-        self.collect(Duration::from_secs(seconds), |frames: &[Frame]| frames.len() >= count).await
+        self.collect(Duration::from_secs(seconds), |frames: &[Frame]| {
+            frames.len() >= count
+        })
+        .await
     }
 }
 
 pub(crate) fn connect(brokers: &str, prefix: &str) -> Bus {
-    let settings = BusSettings { topic_prefix: prefix.to_owned(), ..BusSettings::new(brokers) };
+    let settings = BusSettings {
+        topic_prefix: prefix.to_owned(),
+        ..BusSettings::new(brokers)
+    };
     Bus::connect(settings).unwrap()
 }
 
@@ -96,13 +136,21 @@ pub(crate) struct Extractor {
 impl Extractor {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(20), self.task)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
     }
 }
 
 /// As fast as possible, or in real time.
 pub(crate) fn settings(fast: bool) -> ExtractorSettings {
-    ExtractorSettings { as_fast_as_possible: fast, stall_seconds: 3.0, ..ExtractorSettings::default() }
+    ExtractorSettings {
+        as_fast_as_possible: fast,
+        stall_seconds: 3.0,
+        ..ExtractorSettings::default()
+    }
 }
 
 pub(crate) fn camera(number: u32, source: &Path, rate: f64) -> Camera {
@@ -114,7 +162,10 @@ pub(crate) fn camera(number: u32, source: &Path, rate: f64) -> Camera {
         source: source.to_str().unwrap().to_owned(),
         credential: None,
         repeat: false,
-        sampling: Sampling { frames_per_second: rate, key_frames_only: false },
+        sampling: Sampling {
+            frames_per_second: rate,
+            key_frames_only: false,
+        },
         analyses: vec![Analysis::PersonCrossing],
         lines: vec![],
         regions: vec![],
@@ -149,7 +200,10 @@ pub(crate) fn once(frames: &[Frame]) -> BTreeMap<CameraCode, Vec<Frame>> {
     let mut by_camera: BTreeMap<CameraCode, Vec<Frame>> = BTreeMap::new();
     for frame in frames {
         let seen = by_camera.entry(frame.camera.clone()).or_default();
-        if seen.last().is_none_or(|last| (last.session, last.sequence) < (frame.session, frame.sequence)) {
+        if seen
+            .last()
+            .is_none_or(|last| (last.session, last.sequence) < (frame.session, frame.sequence))
+        {
             seen.push(frame.clone());
         }
     }
@@ -164,10 +218,20 @@ pub(crate) fn assert_whole(frames: &[Frame], count: usize, step_micros: i64, pic
         assert_eq!(frame.sequence, at);
         assert_eq!(frame.session, frames[0].session, "frame {at}");
         assert_eq!(frame.media_time_micros, at * step_micros, "frame {at}");
-        assert_eq!(frame.captured_at.micros_since(frames[0].captured_at), at * step_micros, "frame {at}");
+        assert_eq!(
+            frame.captured_at.micros_since(frames[0].captured_at),
+            at * step_micros,
+            "frame {at}"
+        );
         let picture = decode_jpeg(&frame.jpeg).unwrap();
-        assert_eq!((picture.width() as i32, picture.height() as i32), (frame.width, frame.height));
+        assert_eq!(
+            (picture.width() as i32, picture.height() as i32),
+            (frame.width, frame.height)
+        );
         let (got, wanted) = (picture.pixels()[3 * 5000], grey(at * pictures_a_step));
-        assert!(got.abs_diff(wanted) <= 4, "frame {at} is {got}, should be {wanted}");
+        assert!(
+            got.abs_diff(wanted) <= 4,
+            "frame {at} is {got}, should be {wanted}"
+        );
     }
 }
