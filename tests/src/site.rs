@@ -43,7 +43,11 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder = test.ancestors().nth(2).context("the test lies in no folder")?;
     let program = folder.join(name);
-    if program.exists() { Ok(program) } else { bail!("{} is not built: use `make test`", program.display()) }
+    if program.exists() {
+        Ok(program)
+    } else {
+        bail!("{} is not built: use `make test`", program.display())
+    }
 }
 
 /// A port that is free now.
@@ -95,7 +99,16 @@ impl Site {
                 format!("http://127.0.0.1:{port}")
             }
         };
-        Ok(Self { folder, settings, console, health, clickhouse, database: name, child: None, starts: 0 })
+        Ok(Self {
+            folder,
+            settings,
+            console,
+            health,
+            clickhouse,
+            database: name,
+            child: None,
+            starts: 0,
+        })
     }
 
     /// Sets one more variable for the program.
@@ -163,7 +176,10 @@ impl Site {
     /// Nothing runs, or it does not end within a minute.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         let mut child = self.child.take().context("nothing runs")?;
-        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("no process number")?;
+        let process = i32::try_from(child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("no process number")?;
         kill_process(process, Signal::TERM)?;
         let began = Instant::now();
         loop {
@@ -216,13 +232,20 @@ impl Site {
     pub async fn query(&self, query: &str) -> Result<Vec<Vec<String>>> {
         let url = format!("{}/?database={}", self.clickhouse, self.database);
         let client = reqwest::Client::new();
-        let answer = client.post(url).body(format!("{query} FORMAT TabSeparated")).send().await?;
+        let answer = client
+            .post(url)
+            .body(format!("{query} FORMAT TabSeparated"))
+            .send()
+            .await?;
         let status = answer.status();
         let text = answer.text().await?;
         if !status.is_success() {
             bail!("{query}: {text}");
         }
-        Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+        Ok(text
+            .lines()
+            .map(|line| line.split('\t').map(str::to_owned).collect())
+            .collect())
     }
 
     /// Crossings in ClickHouse, by camera.
@@ -235,9 +258,13 @@ impl Site {
             .await?;
         rows.into_iter()
             .map(|row| match row.as_slice() {
-                [camera, entered, left] => {
-                    Ok((camera.clone(), Tally { entered: entered.parse()?, left: left.parse()? }))
-                }
+                [camera, entered, left] => Ok((
+                    camera.clone(),
+                    Tally {
+                        entered: entered.parse()?,
+                        left: left.parse()?,
+                    },
+                )),
                 _ => bail!("{row:?}"),
             })
             .collect()
@@ -262,7 +289,10 @@ impl Site {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let counted = self.crossings().await?;
         if counted != *expected {
-            bail!("expected {expected:?}, counted {counted:?} in the end\n{}", self.log());
+            bail!(
+                "expected {expected:?}, counted {counted:?} in the end\n{}",
+                self.log()
+            );
         }
         Ok(())
     }
@@ -272,7 +302,10 @@ impl Site {
     /// # Errors
     /// It does not answer.
     pub async fn shown(&self) -> Result<Value> {
-        Ok(reqwest::get(format!("http://{}/api/mines", self.console)).await?.json().await?)
+        Ok(reqwest::get(format!("http://{}/api/mines", self.console))
+            .await?
+            .json()
+            .await?)
     }
 }
 

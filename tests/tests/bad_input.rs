@@ -56,7 +56,10 @@ fn a_video_that_is_missing_or_broken() {
     fs::write(&broken, b"this is no video at all").unwrap();
     let answer = run(&site, &["count", broken.to_str().unwrap(), "--line", "0,0,10,10"]);
     assert_says(answer, 1, &["broken.mp4"]);
-    let answer = run(&site, &["count", broken.to_str().unwrap(), "--line", "0,0,ten,10"]);
+    let answer = run(
+        &site,
+        &["count", broken.to_str().unwrap(), "--line", "0,0,ten,10"],
+    );
     assert_says(answer, 1, &["ten"]);
     let file = site.path("mines.toml");
     fs::write(&file, MINES).unwrap();
@@ -69,17 +72,36 @@ fn weights_that_are_missing_or_of_the_wrong_shape() {
     let site = site();
     let picture = site.path("picture.jpg");
     fs::write(&picture, b"no picture").unwrap();
-    let answer = run(&site, &["detect", picture.to_str().unwrap(), "--weights", "nowhere.safetensors"]);
+    let answer = run(
+        &site,
+        &[
+            "detect",
+            picture.to_str().unwrap(),
+            "--weights",
+            "nowhere.safetensors",
+        ],
+    );
     assert_says(answer, 1, &["nowhere.safetensors"]);
     // The product's own weights with the tail of one tensor given to the next.
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/models/mineseal-yolox-nano.safetensors");
+    let own = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../config/models/mineseal-yolox-nano.safetensors"
+    );
     let mut bytes = fs::read(own).unwrap();
     let header = String::from_utf8_lossy(&bytes).into_owned();
     let place = header.find("\"shape\":[16,12,3,3]").expect("the stem's shape");
     bytes[place..place + 19].copy_from_slice(b"\"shape\":[12,16,3,3]");
     let wrong = site.path("wrong.safetensors");
     fs::write(&wrong, bytes).unwrap();
-    let answer = run(&site, &["detect", picture.to_str().unwrap(), "--weights", wrong.to_str().unwrap()]);
+    let answer = run(
+        &site,
+        &[
+            "detect",
+            picture.to_str().unwrap(),
+            "--weights",
+            wrong.to_str().unwrap(),
+        ],
+    );
     assert_says(answer, 1, &["stem", "[12, 16, 3, 3]", "[16, 12, 3, 3]"]);
     let answer = run(&site, &["detect", picture.to_str().unwrap()]);
     assert_says(answer, 1, &["picture.jpg"]);
@@ -92,7 +114,11 @@ fn a_port_that_is_taken() {
     let address = taken.local_addr().unwrap().to_string();
     site.set("MINESEAL_CONSOLE__LISTEN", &address);
     let answer = run(&site, &["up"]);
-    assert_says(answer, 1, &[&address, "console.listen", "MINESEAL_CONSOLE__LISTEN"]);
+    assert_says(
+        answer,
+        1,
+        &[&address, "console.listen", "MINESEAL_CONSOLE__LISTEN"],
+    );
 }
 
 #[test]
@@ -116,7 +142,11 @@ fn a_wrong_setting_names_variable_and_key() {
     let mut site = site();
     site.set("MINESEAL_INFERENCE__WORKERS", "many");
     let answer = run(&site, &["up"]);
-    assert_says(answer, 64, &["MINESEAL_INFERENCE__WORKERS", "inference.workers", "help:"]);
+    assert_says(
+        answer,
+        64,
+        &["MINESEAL_INFERENCE__WORKERS", "inference.workers", "help:"],
+    );
 }
 
 #[test]

@@ -30,7 +30,9 @@ fn template(settings: &[&str]) -> Option<Vec<Value>> {
         return None;
     };
     let mut command = Command::new(helm);
-    command.args(["template", "release", "--kube-version", "1.34.0"]).arg(root().join("helm/mineseal"));
+    command
+        .args(["template", "release", "--kube-version", "1.34.0"])
+        .arg(root().join("helm/mineseal"));
     for setting in settings {
         command.args(["--set", setting]);
     }
@@ -49,7 +51,8 @@ fn documents(text: &str) -> Vec<Value> {
 
 fn typed<T: DeserializeOwned + serde::Serialize>(document: &Value) -> T {
     let name = format!("{:?} {:?}", document["kind"], document["metadata"]["name"]);
-    let value: T = serde_yaml_ng::from_value(document.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let value: T =
+        serde_yaml_ng::from_value(document.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
     // What the type does not know would be dropped in silence by the cluster: compare what is left.
     let back = serde_yaml_ng::to_value(&value).unwrap();
     assert_keeps(document, &back, &name);
@@ -61,7 +64,10 @@ fn assert_keeps(written: &Value, kept: &Value, path: &str) {
         for (key, value) in map {
             let key_text = key.as_str().unwrap_or("?");
             let empty = value.as_mapping().is_some_and(serde_yaml_ng::Mapping::is_empty) || value.is_null();
-            assert!(empty || kept.get(key).is_some(), "{path}: the field {key_text} is not known to Kubernetes");
+            assert!(
+                empty || kept.get(key).is_some(),
+                "{path}: the field {key_text} is not known to Kubernetes"
+            );
             if let Some(kept) = kept.get(key) {
                 assert_keeps(value, kept, &format!("{path}.{key_text}"));
             }
@@ -95,18 +101,35 @@ fn check(document: &Value) -> &str {
 
 #[test]
 fn every_document_is_a_typed_object() {
-    let Some(documents) = template(&["console.ingress.enabled=true"]) else { return };
+    let Some(documents) = template(&["console.ingress.enabled=true"]) else {
+        return;
+    };
     let kinds: Vec<&str> = documents.iter().map(check).collect();
-    assert_eq!(kinds.iter().filter(|kind| **kind == "Deployment").count(), 6, "{kinds:?}");
-    for kind in ["Job", "ConfigMap", "Ingress", "PodDisruptionBudget", "ServiceAccount"] {
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "Deployment").count(),
+        6,
+        "{kinds:?}"
+    );
+    for kind in [
+        "Job",
+        "ConfigMap",
+        "Ingress",
+        "PodDisruptionBudget",
+        "ServiceAccount",
+    ] {
         assert!(kinds.contains(&kind), "{kind} is missing");
     }
 }
 
 #[test]
 fn inference_asks_for_a_gpu_where_one_is_wanted_and_nobody_else_does() {
-    let Some(documents) = template(&["inference.gpu.enabled=true"]) else { return };
-    for document in documents.iter().filter(|document| document["kind"] == "Deployment") {
+    let Some(documents) = template(&["inference.gpu.enabled=true"]) else {
+        return;
+    };
+    for document in documents
+        .iter()
+        .filter(|document| document["kind"] == "Deployment")
+    {
         let deployment: Deployment = typed(document);
         let pod = deployment.spec.unwrap().template.spec.unwrap();
         let limits = pod.containers[0].resources.clone().unwrap().limits.unwrap();
@@ -123,7 +146,10 @@ fn the_configuration_in_the_chart_is_one_that_the_program_takes() {
     ]) else {
         return;
     };
-    let config = documents.iter().find(|document| document["kind"] == "ConfigMap").unwrap();
+    let config = documents
+        .iter()
+        .find(|document| document["kind"] == "ConfigMap")
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mineseal.toml");
     std::fs::write(&file, config["data"]["mineseal.toml"].as_str().unwrap()).unwrap();
@@ -131,13 +157,19 @@ fn the_configuration_in_the_chart_is_one_that_the_program_takes() {
         .args(["--config", file.to_str().unwrap(), "config", "check"])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
 fn what_the_cluster_must_have_is_typed_too() {
     let folder = root().join("k8s");
-    let list: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(folder.join("kustomization.yaml")).unwrap()).unwrap();
+    let list: Value =
+        serde_yaml_ng::from_str(&std::fs::read_to_string(folder.join("kustomization.yaml")).unwrap())
+            .unwrap();
     for resource in list["resources"].as_sequence().unwrap() {
         let file = folder.join(resource.as_str().unwrap());
         for document in documents(&std::fs::read_to_string(&file).unwrap()) {

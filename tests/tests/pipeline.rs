@@ -16,7 +16,12 @@ fn shaft_camera(mine: usize) -> String {
 
 /// A shaft mouth whose people go in and come out, with its truth beside it.
 fn render(folder: &Path, seed: u64, seconds: f64) -> PathBuf {
-    let script = SceneScript::demo(SceneKind::ShaftMouth, seed, seconds, DemoCourse::Working { peak_people: 4 });
+    let script = SceneScript::demo(
+        SceneKind::ShaftMouth,
+        seed,
+        seconds,
+        DemoCourse::Working { peak_people: 4 },
+    );
     let path = folder.join(format!("shaft-{seed}.mp4"));
     write_video(&Scene::new(script).unwrap(), &path, |_, _| {}).unwrap();
     path
@@ -62,7 +67,11 @@ to = [{}, {}]
 }
 
 fn expected(clips: &[PathBuf]) -> Expected {
-    clips.iter().enumerate().map(|(index, clip)| (shaft_camera(index), Tally::of_clip(clip).unwrap())).collect()
+    clips
+        .iter()
+        .enumerate()
+        .map(|(index, clip)| (shaft_camera(index), Tally::of_clip(clip).unwrap()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,14 +82,24 @@ async fn crossings_in_clickhouse_equal_the_ground_truth() {
     let mines = mines_file(&site.path(""), &clips, 2);
     let expected = expected(&clips);
     println!("ground truth: {expected:?}");
-    assert!(expected.values().all(|tally| tally.entered >= 3 && tally.left >= 3), "scenes with people in them");
+    assert!(
+        expected
+            .values()
+            .all(|tally| tally.entered >= 3 && tally.left >= 3),
+        "scenes with people in them"
+    );
 
     site.start(Some(&mines)).unwrap();
     site.until_ready(Duration::from_secs(60)).await.unwrap();
-    site.until_counted(&expected, Duration::from_secs(120)).await.unwrap();
+    site.until_counted(&expected, Duration::from_secs(120))
+        .await
+        .unwrap();
 
     // Everybody who went in came out.
-    let rows = site.query("SELECT mine, argMax(people, at) FROM headcounts GROUP BY mine ORDER BY mine").await.unwrap();
+    let rows = site
+        .query("SELECT mine, argMax(people, at) FROM headcounts GROUP BY mine ORDER BY mine")
+        .await
+        .unwrap();
     assert_eq!(rows, [[MINES[0], "0"], [MINES[1], "0"]]);
     // Four people are more than two: the alarm was raised, and cleared when they left.
     let alarms = site
@@ -88,7 +107,10 @@ async fn crossings_in_clickhouse_equal_the_ground_truth() {
         .await
         .unwrap();
     let phases: Vec<&str> = alarms.iter().map(|row| row[0].as_str()).collect();
-    assert!(phases.contains(&"raised") && phases.contains(&"cleared"), "{alarms:?}");
+    assert!(
+        phases.contains(&"raised") && phases.contains(&"cleared"),
+        "{alarms:?}"
+    );
     // The upper platform was told the same headcounts.
     let told = std::fs::read_to_string(site.path("data/stand-in-platform.jsonl")).unwrap();
     let last: serde_json::Value = told
@@ -119,25 +141,42 @@ async fn killed_in_mid_run_and_started_again_nothing_is_lost_or_doubled() {
     }
     site.start(Some(&mines)).unwrap();
     site.until_ready(Duration::from_secs(120)).await.unwrap();
-    site.until_counted(&expected, Duration::from_secs(120)).await.unwrap();
-    let frames = site.query("SELECT uniqExact(session, sequence), max(sequence) + 1 FROM frame_latencies").await.unwrap();
-    assert_eq!(frames, [["200", "200"]], "40 s at 5 frames a second, in one session");
+    site.until_counted(&expected, Duration::from_secs(120))
+        .await
+        .unwrap();
+    let frames = site
+        .query("SELECT uniqExact(session, sequence), max(sequence) + 1 FROM frame_latencies")
+        .await
+        .unwrap();
+    assert_eq!(
+        frames,
+        [["200", "200"]],
+        "40 s at 5 frames a second, in one session"
+    );
     assert!(site.stop().unwrap().success(), "{}", site.log());
 
     // Stopped and started once more: the counts are still there, and the clip is not played again.
     site.start(Some(&mines)).unwrap();
     site.until_ready(Duration::from_secs(120)).await.unwrap();
-    site.until_counted(&expected, Duration::from_secs(30)).await.unwrap();
+    site.until_counted(&expected, Duration::from_secs(30))
+        .await
+        .unwrap();
     let shown = site.shown().await.unwrap();
     assert_eq!(shown["mines"][MINES[0]]["people"], 0);
-    assert_eq!(shown["mines"][MINES[0]]["entered"], expected[&shaft_camera(0)].entered);
+    assert_eq!(
+        shown["mines"][MINES[0]]["entered"],
+        expected[&shaft_camera(0)].entered
+    );
     assert!(site.stop().unwrap().success(), "{}", site.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_clip_is_counted_within_ten_per_cent() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let (clip, weights) = (shared.join("data/video/vtest_480x360.mp4"), shared.join("models/yolox_nano.safetensors"));
+    let (clip, weights) = (
+        shared.join("data/video/vtest_480x360.mp4"),
+        shared.join("models/yolox_nano.safetensors"),
+    );
     if !clip.exists() || !weights.exists() {
         println!("skipped: the real clip needs ../shared/data and ../shared/models, which are absent");
         return;
@@ -180,6 +219,9 @@ to = [0.4166667, 1.0]
     tokio::time::sleep(Duration::from_secs(3)).await;
     let counted = site.crossings().await.unwrap()[camera];
     println!("hand-checked: 18 in, 14 out; counted: {counted:?}");
-    assert!((16..=20).contains(&counted.entered) && (13..=15).contains(&counted.left), "{counted:?}");
+    assert!(
+        (16..=20).contains(&counted.entered) && (13..=15).contains(&counted.left),
+        "{counted:?}"
+    );
     assert!(site.stop().unwrap().success(), "{}", site.log());
 }

@@ -59,6 +59,10 @@ impl ClientContext for LoggingContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            // Only news for who has asked for it, and there it comes as the result of a poll.
+            return;
+        }
         let lost = matches!(
             error.rdkafka_error_code(),
             Some(

@@ -24,7 +24,10 @@ impl Bus {
         mut each: impl FnMut(Received<R>) -> Result<(), E>,
     ) -> Result<(), E> {
         let topic = self.topic_name(R::TOPIC);
-        let failed = |source| BusError::Kafka { action: "read a topic from its beginning", source };
+        let failed = |source| BusError::Kafka {
+            action: "read a topic from its beginning",
+            source,
+        };
         let mut config = self.client_config();
         config
             // Needed to assign; no group is joined and nothing is committed.
@@ -33,8 +36,9 @@ impl Bus {
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true");
-        let consumer: BaseConsumer<LoggingContext> =
-            config.create_with_context(self.context()).map_err(|source| self.settings_error(source))?;
+        let consumer: BaseConsumer<LoggingContext> = config
+            .create_with_context(self.context())
+            .map_err(|source| self.settings_error(source))?;
         let metadata = consumer.fetch_metadata(Some(&topic), deadline).map_err(failed)?;
         let mut partitions: Vec<i32> = metadata
             .topics()

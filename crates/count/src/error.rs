@@ -9,7 +9,9 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum LineError {
     /// Not four fields.
-    #[error("line {text:?}: has {found} number(s); give four with commas between, X1,Y1,X2,Y2 in pixels, such as 200,0,200,360")]
+    #[error(
+        "line {text:?}: has {found} number(s); give four with commas between, X1,Y1,X2,Y2 in pixels, such as 200,0,200,360"
+    )]
     Count {
         /// As given.
         text: String,
@@ -17,7 +19,9 @@ pub enum LineError {
         found: usize,
     },
     /// A field is no number.
-    #[error("line {text:?}: {name} is {field:?}, which is not a number; give X1,Y1,X2,Y2 in pixels, such as 200,0,200,360")]
+    #[error(
+        "line {text:?}: {name} is {field:?}, which is not a number; give X1,Y1,X2,Y2 in pixels, such as 200,0,200,360"
+    )]
     Number {
         /// As given.
         text: String,
@@ -33,7 +37,9 @@ pub enum LineError {
         text: String,
     },
     /// An end lies outside the picture.
-    #[error("line: {name} = {x},{y} lies outside the picture of {width}x{height}; give x from 0 to {width} and y from 0 to {height}")]
+    #[error(
+        "line: {name} = {x},{y} lies outside the picture of {width}x{height}; give x from 0 to {width} and y from 0 to {height}"
+    )]
     Outside {
         /// Which end.
         name: &'static str,
@@ -67,7 +73,9 @@ pub enum CountError {
         video: PathBuf,
     },
     /// The picture changes its size on the way, so that the line has no place any more.
-    #[error("{video}: frame {frame} is {found}, the frames before were {expected}; cut the video there and count the parts")]
+    #[error(
+        "{video}: frame {frame} is {found}, the frames before were {expected}; cut the video there and count the parts"
+    )]
     SizeChanged {
         /// The file.
         video: PathBuf,

@@ -25,7 +25,8 @@ pub struct TrackSummary {
 
 /// Tracks the detections of a MOTChallenge file (rows `frame,-1,left,top,width,height,score`, in any order, all
 /// of people; a missing score is 1, what stands behind it is not looked at) and writes the confirmed tracks in
-/// the same format, with the number of the track in the second column.
+/// the same format, with the number of the track in the second column and the tracker's estimate as box. Nothing
+/// is looked up in later frames: the rows are what a live camera would have given.
 ///
 /// # Errors
 /// [`TrackError`] names the row that is wrong.
@@ -38,15 +39,21 @@ pub fn track_mot_file(
     if !(frames_per_second > 0.0 && frames_per_second <= 1000.0) {
         return Err(TrackError::Rate { frames_per_second });
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| TrackError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| TrackError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let mut frames: BTreeMap<i64, Vec<Detection>> = BTreeMap::new();
     let mut summary = TrackSummary::default();
     for (index, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
             continue;
         }
-        let wrong = |reason| TrackError::Row { path: path.to_owned(), row: index + 1, reason };
+        let wrong = |reason| TrackError::Row {
+            path: path.to_owned(),
+            row: index + 1,
+            reason,
+        };
         let (frame, detection) = parse_row(line).map_err(wrong)?;
         frames.entry(frame).or_default().push(detection);
         summary.detections += 1;
@@ -60,11 +67,23 @@ pub fn track_mot_file(
     for frame in first..=last {
         let at = UtcMicros((frame as f64 * 1e6 / frames_per_second).round() as i64);
         let detections = frames.get(&frame).map_or(&[][..], Vec::as_slice);
-        for object in tracker.update(at, detections).iter().filter(|object| object.confirmed) {
-            let BoundingBox { left, top, width, height } = object.detection.bounding_box;
+        for object in tracker
+            .update(at, detections)
+            .iter()
+            .filter(|object| object.confirmed)
+        {
+            let BoundingBox {
+                left,
+                top,
+                width,
+                height,
+            } = object.estimate;
             let (track, score) = (object.track, object.detection.score);
-            writeln!(output, "{frame},{track},{left},{top},{width},{height},{score},-1,-1,-1")
-                .map_err(TrackError::Write)?;
+            writeln!(
+                output,
+                "{frame},{track},{left:.2},{top:.2},{width:.2},{height:.2},{score},-1,-1,-1"
+            )
+            .map_err(TrackError::Write)?;
             tracks.insert(track);
             summary.rows += 1;
         }
@@ -86,7 +105,12 @@ fn parse_row(line: &str) -> Result<(i64, Detection), String> {
     let whole = fields[0].parse::<f64>().ok().filter(|frame| frame.fract() == 0.0);
     let frame = match whole {
         Some(frame) if (0.0..=LAST_FRAME as f64).contains(&frame) => frame as i64,
-        _ => return Err(format!("frame is {:?}, expected a whole number from 0 to {LAST_FRAME}", fields[0])),
+        _ => {
+            return Err(format!(
+                "frame is {:?}, expected a whole number from 0 to {LAST_FRAME}",
+                fields[0]
+            ));
+        }
     };
     let bounding_box = BoundingBox {
         left: number(2, "left")?,
@@ -94,8 +118,19 @@ fn parse_row(line: &str) -> Result<(i64, Detection), String> {
         width: number(4, "width")?,
         height: number(5, "height")?,
     };
-    let score = if fields.len() > 6 { number(6, "score")? } else { 1.0 };
-    Ok((frame, Detection { class: ObjectClass::Person, score, bounding_box }))
+    let score = if fields.len() > 6 {
+        number(6, "score")?
+    } else {
+        1.0
+    };
+    Ok((
+        frame,
+        Detection {
+            class: ObjectClass::Person,
+            score,
+            bounding_box,
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -113,20 +148,40 @@ mod tests {
 
     #[test]
     fn rows_in_any_order_come_back_with_track_numbers() {
-        let text = "3,-1,14,10,40.5,100,0.9,-1,-1,-1\n1,-1,10,10,40.5,100,0.9\n\n2, -1, 12, 10, 40.5, 100, 0.9\n";
+        let text =
+            "3,-1,14,10,40.5,100,0.9,-1,-1,-1\n1,-1,10,10,40.5,100,0.9\n\n2, -1, 12, 10, 40.5, 100, 0.9\n";
         let (summary, rows) = track(text).unwrap();
-        assert_eq!(summary, TrackSummary { frames: 3, detections: 3, rows: 3, tracks: 1 });
         assert_eq!(
-            rows,
-            "1,1,10,10,40.5,100,0.9,-1,-1,-1\n2,1,12,10,40.5,100,0.9,-1,-1,-1\n3,1,14,10,40.5,100,0.9,-1,-1,-1\n"
+            summary,
+            TrackSummary {
+                frames: 3,
+                detections: 3,
+                rows: 3,
+                tracks: 1
+            }
         );
+        let rows: Vec<Vec<f32>> = rows
+            .lines()
+            .map(|row| row.split(',').map(|field| field.parse().unwrap()).collect())
+            .collect();
+        assert_eq!(
+            rows[0],
+            [1.0, 1.0, 10.0, 10.0, 40.5, 100.0, 0.9, -1.0, -1.0, -1.0]
+        );
+        for (row, expected) in rows.iter().zip([10.0, 12.0, 14.0]) {
+            assert_eq!(row[1], 1.0);
+            assert!((row[2] - expected).abs() < 1.0, "{row:?}");
+        }
     }
 
     #[test]
     fn a_wrong_row_is_named() {
         for (text, expected) in [
             ("1,-1,1,1,1\n", "row 1: has 5 fields"),
-            ("1,-1,1,1,10,10,0.5\n2,-1,1,1,ten,10,0.5\n", "row 2: width is \"ten\""),
+            (
+                "1,-1,1,1,10,10,0.5\n2,-1,1,1,ten,10,0.5\n",
+                "row 2: width is \"ten\"",
+            ),
             ("1.5,-1,1,1,10,10,0.5\n", "frame is \"1.5\""),
             ("99999999999,-1,1,1,10,10,0.5\n", "frame is"),
             ("1,-1,1,1,10,10,inf\n", "score is \"inf\""),

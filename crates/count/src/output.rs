@@ -83,8 +83,13 @@ mod tests {
             serde_json::to_string(&line).unwrap(),
             r#"{"frame":68,"time_s":6.8,"direction":"in","class":"person","track":3,"score":0.812}"#
         );
-        let summary =
-            Summary { entered: 18, left: 14, frames: 795, seconds_of_video: 79.5, wall_seconds: 10.25 };
+        let summary = Summary {
+            entered: 18,
+            left: 14,
+            frames: 795,
+            seconds_of_video: 79.5,
+            wall_seconds: 10.25,
+        };
         assert_eq!(
             serde_json::to_string(&summary).unwrap(),
             r#"{"in":18,"out":14,"frames":795,"seconds_of_video":79.5,"wall_seconds":10.25}"#

@@ -50,24 +50,36 @@ pub fn count_video(
                 expected: format!("{}x{}", facts.width, facts.height),
             });
         }
-        let micros = picture.media_time_micros.saturating_sub(*first.get_or_insert(picture.media_time_micros));
+        let micros = picture
+            .media_time_micros
+            .saturating_sub(*first.get_or_insert(picture.media_time_micros));
         last_seconds = micros as f64 / 1e6;
         if sampler.take(picture.media_time_micros) {
             waiting.push(Sample {
                 frame: frames,
                 at: UtcMicros(micros),
                 published: work.scaler.scale(&picture)?,
-                drawn: work.drawing.as_mut().map(|drawing| drawing.canvas(&picture)).transpose()?,
+                drawn: work
+                    .drawing
+                    .as_mut()
+                    .map(|drawing| drawing.canvas(&picture))
+                    .transpose()?,
             });
         }
         frames += 1;
         if waiting.len() >= full {
             work.take(&mut detectors, std::mem::take(&mut waiting), &mut on_crossing)?;
-            on_progress(Progress { frames, seconds: last_seconds, of_seconds });
+            on_progress(Progress {
+                frames,
+                seconds: last_seconds,
+                of_seconds,
+            });
         }
     }
     if frames == 0 {
-        return Err(CountError::NoPictures { video: settings.video.clone() });
+        return Err(CountError::NoPictures {
+            video: settings.video.clone(),
+        });
     }
     work.take(&mut detectors, waiting, &mut on_crossing)?;
     let mut summary = work.finish(&mut on_crossing)?;
@@ -79,7 +91,11 @@ pub fn count_video(
     summary.frames = frames;
     summary.seconds_of_video = thousandths(last_seconds + frame_seconds);
     summary.wall_seconds = thousandths(started.elapsed().as_secs_f64());
-    on_progress(Progress { frames, seconds: last_seconds, of_seconds });
+    on_progress(Progress {
+        frames,
+        seconds: last_seconds,
+        of_seconds,
+    });
     Ok(summary)
 }
 
@@ -125,10 +141,7 @@ fn detectors(settings: &CountSettings) -> Result<Vec<YoloxDetector>, DetectorErr
 }
 
 /// Finds the objects of every sample, the samples dealt out to the detectors in runs.
-fn detect(
-    detectors: &mut [YoloxDetector],
-    samples: &[Sample],
-) -> Result<Vec<Vec<Detection>>, CountError> {
+fn detect(detectors: &mut [YoloxDetector], samples: &[Sample]) -> Result<Vec<Vec<Detection>>, CountError> {
     let share = samples.len().div_ceil(detectors.len()).max(1);
     std::thread::scope(|scope| {
         let threads: Vec<_> = detectors
@@ -172,13 +185,18 @@ impl Work {
         let line = past_the_edges(settings.line, width as f32, height as f32);
         let drawing = match &settings.draw {
             Some(path) => {
-                let rate = settings.frames_per_second.min(video_rate.unwrap_or(f64::INFINITY));
+                let rate = settings
+                    .frames_per_second
+                    .min(video_rate.unwrap_or(f64::INFINITY));
                 Some(Drawing::create(path, (width, height), rate, settings)?)
             }
             None => None,
         };
         Ok(Self {
-            enlarge: (width as f32 / published.0 as f32, height as f32 / published.1 as f32),
+            enlarge: (
+                width as f32 / published.0 as f32,
+                height as f32 / published.1 as f32,
+            ),
             scaler,
             tracker: Tracker::new(settings.tracker),
             counter: CrossingCounter::new(line, settings.anchor, settings.group, settings.rule),
@@ -208,7 +226,12 @@ impl Work {
                 self.tell(&CrossingLine::new(crossing), on_crossing);
             }
             if let (Some(drawing), Some(picture)) = (&mut self.drawing, sample.drawn) {
-                drawing.write(picture, &objects, &crossings, (self.summary.entered, self.summary.left))?;
+                drawing.write(
+                    picture,
+                    &objects,
+                    &crossings,
+                    (self.summary.entered, self.summary.left),
+                )?;
             }
         }
         Ok(())

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 //! Real videos against crossings counted by hand.
 
 use std::path::PathBuf;
@@ -25,7 +31,10 @@ fn golden(name: &str, directions: &[(&str, Direction)]) -> Option<Golden> {
     let video = data.join(name);
     for file in [&video, &weights] {
         if !file.is_file() {
-            println!("skipped: counting {name} needs ../shared/{} which is absent", file.strip_prefix(&shared).unwrap().display());
+            println!(
+                "skipped: counting {name} needs ../shared/{} which is absent",
+                file.strip_prefix(&shared).unwrap().display()
+            );
             return None;
         }
     }
@@ -35,18 +44,32 @@ fn golden(name: &str, directions: &[(&str, Direction)]) -> Option<Golden> {
         .iter()
         .flat_map(|&(key, direction)| {
             let frames = counts[name][key].as_array().unwrap().clone();
-            frames.into_iter().map(move |frame| (direction, frame.as_i64().unwrap()))
+            frames
+                .into_iter()
+                .map(move |frame| (direction, frame.as_i64().unwrap()))
         })
         .collect();
-    Some(Golden { video, weights, truth })
+    Some(Golden {
+        video,
+        weights,
+        truth,
+    })
 }
 
 /// Counts, prints a row of the table, and returns true positives, false positives, misses.
 fn compare(name: &str, settings: &CountSettings, truth: &[(Direction, i64)]) -> (usize, usize, usize) {
     let mut crossings = Vec::new();
     let summary = count_video(settings, |crossing| crossings.push(crossing.clone()), |_| {}).unwrap();
-    let counted = |direction| crossings.iter().filter(|crossing| crossing.direction == direction).count() as i64;
-    assert_eq!((summary.entered, summary.left), (counted(Direction::In), counted(Direction::Out)));
+    let counted = |direction| {
+        crossings
+            .iter()
+            .filter(|crossing| crossing.direction == direction)
+            .count() as i64
+    };
+    assert_eq!(
+        (summary.entered, summary.left),
+        (counted(Direction::In), counted(Direction::Out))
+    );
     let mut open = truth.to_vec();
     let mut false_positives: Vec<&CrossingLine> = Vec::new();
     for crossing in &crossings {
@@ -61,7 +84,13 @@ fn compare(name: &str, settings: &CountSettings, truth: &[(Direction, i64)]) -> 
             None => false_positives.push(crossing),
         }
     }
-    let Summary { entered, left, frames, seconds_of_video, wall_seconds } = summary;
+    let Summary {
+        entered,
+        left,
+        frames,
+        seconds_of_video,
+        wall_seconds,
+    } = summary;
     let hits = truth.len() - open.len();
     println!("| video | fps | in | out | TP | FP | FN | frames | seconds | wall seconds |");
     println!(
@@ -77,8 +106,13 @@ fn compare(name: &str, settings: &CountSettings, truth: &[(Direction, i64)]) -> 
 #[test]
 fn people_on_a_road_crossing_at_five_frames_a_second() {
     let name = "video/vtest_480x360.mp4";
-    let directions = [("right_to_left", Direction::In), ("left_to_right", Direction::Out)];
-    let Some(golden) = golden(name, &directions) else { return };
+    let directions = [
+        ("right_to_left", Direction::In),
+        ("left_to_right", Direction::Out),
+    ];
+    let Some(golden) = golden(name, &directions) else {
+        return;
+    };
     let line = parse_line("200,0,200,360").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let drawn = folder.path().join("drawn.mp4");
@@ -101,7 +135,9 @@ fn people_on_a_road_crossing_at_five_frames_a_second() {
 #[test]
 fn one_person_after_another() {
     let name = "video/one-by-one-person-detection.mp4";
-    let Some(golden) = golden(name, &[("left_to_right", Direction::Out)]) else { return };
+    let Some(golden) = golden(name, &[("left_to_right", Direction::Out)]) else {
+        return;
+    };
     let line = parse_line("560,0,560,432").unwrap();
     let settings = CountSettings {
         anchor: Anchor::Centre,
@@ -114,7 +150,9 @@ fn one_person_after_another() {
 #[test]
 fn vehicles_on_a_road_at_ten_frames_a_second() {
     let name = "video/bgslib_video03.avi";
-    let Some(golden) = golden(name, &[("downwards", Direction::In)]) else { return };
+    let Some(golden) = golden(name, &[("downwards", Direction::In)]) else {
+        return;
+    };
     let line = parse_line("0,150,320,150").unwrap();
     let settings = CountSettings::new(golden.video, line, ObjectGroup::Vehicle, golden.weights);
     assert_eq!(compare(name, &settings, &golden.truth), (27, 0, 0));
@@ -127,12 +165,32 @@ fn faults_are_named() {
     let line = parse_line("200,0,200,361").unwrap();
     let good = CountSettings::new(golden.video, line, ObjectGroup::Person, golden.weights);
     let fault = |settings: &CountSettings| count_video(settings, |_| {}, |_| {}).unwrap_err().to_string();
-    assert!(fault(&good).contains("X2,Y2 = 200,361 lies outside the picture of 480x360"), "{}", fault(&good));
-    let inside = CountSettings { line: parse_line("200,0,200,360").unwrap(), ..good };
-    let absent = CountSettings { video: "no/such/video.mp4".into(), ..inside.clone() };
+    assert!(
+        fault(&good).contains("X2,Y2 = 200,361 lies outside the picture of 480x360"),
+        "{}",
+        fault(&good)
+    );
+    let inside = CountSettings {
+        line: parse_line("200,0,200,360").unwrap(),
+        ..good
+    };
+    let absent = CountSettings {
+        video: "no/such/video.mp4".into(),
+        ..inside.clone()
+    };
     assert!(fault(&absent).contains("no/such/video.mp4"), "{}", fault(&absent));
-    let absent = CountSettings { weights: "no/such/weights.safetensors".into(), ..inside.clone() };
-    assert!(fault(&absent).contains("no/such/weights.safetensors"), "{}", fault(&absent));
-    let never = CountSettings { frames_per_second: 0.0, ..inside };
+    let absent = CountSettings {
+        weights: "no/such/weights.safetensors".into(),
+        ..inside.clone()
+    };
+    assert!(
+        fault(&absent).contains("no/such/weights.safetensors"),
+        "{}",
+        fault(&absent)
+    );
+    let never = CountSettings {
+        frames_per_second: 0.0,
+        ..inside
+    };
     assert!(!fault(&never).is_empty());
 }

@@ -54,7 +54,14 @@ impl CrossingCounter {
     /// A counter that has seen nothing; `line` in pixels of the picture that the boxes lie in.
     #[must_use]
     pub fn new(line: Line, anchor: Anchor, group: ObjectGroup, rule: CrossingRule) -> Self {
-        Self { line, anchor, group, rule, passages: BTreeMap::new(), last: None }
+        Self {
+            line,
+            anchor,
+            group,
+            rule,
+            passages: BTreeMap::new(),
+            last: None,
+        }
     }
 
     /// Takes the objects of the frame of time `at` and number `sequence`; returns the crossings that are decided
@@ -76,8 +83,9 @@ impl CrossingCounter {
         self.last = Some(at);
         for object in objects {
             let detection = &object.detection;
-            let seen = detection.bounding_box;
-            if detection.class.group() != Some(self.group) || !seen.is_sound() || !detection.score.is_finite() {
+            let seen = object.estimate;
+            if detection.class.group() != Some(self.group) || !seen.is_sound() || !detection.score.is_finite()
+            {
                 continue;
             }
             let sight = Sight {
@@ -92,7 +100,8 @@ impl CrossingCounter {
                 let decision = passage.advance(&self.line, &self.rule, sight);
                 crossings.extend(decision.map(|decision| crossing(object.track, decision)));
             } else if self.passages.len() < MOST_TRACKS {
-                self.passages.insert(object.track, Passage::new(&self.line, &self.rule, sight));
+                self.passages
+                    .insert(object.track, Passage::new(&self.line, &self.rule, sight));
             }
         }
         crossings.extend(self.forget(at));
@@ -113,7 +122,9 @@ impl CrossingCounter {
     fn forget(&mut self, at: UtcMicros) -> Vec<LineCrossing> {
         let rule = self.rule;
         self.passages
-            .extract_if(.., |_, passage| at.seconds_since(passage.seen_at()) > rule.memory_seconds)
+            .extract_if(.., |_, passage| {
+                at.seconds_since(passage.seen_at()) > rule.memory_seconds
+            })
             .filter_map(|(track, mut passage)| passage.end(&rule).map(|decision| crossing(track, decision)))
             .collect()
     }

@@ -23,8 +23,16 @@ pub fn past_the_edges(line: Line, width: f32, height: f32) -> Line {
         y: end.y + (end.y - other.y) * reach,
     };
     Line {
-        from: if on_edge(line.from) { along(line.from, line.to) } else { line.from },
-        to: if on_edge(line.to) { along(line.to, line.from) } else { line.to },
+        from: if on_edge(line.from) {
+            along(line.from, line.to)
+        } else {
+            line.from
+        },
+        to: if on_edge(line.to) {
+            along(line.to, line.from)
+        } else {
+            line.to
+        },
     }
 }
 
@@ -34,16 +42,28 @@ mod tests {
 
     #[test]
     fn only_ends_on_the_edge_move_and_only_outwards() {
-        let line = Line { from: Point { x: 200.0, y: 100.0 }, to: Point { x: 200.0, y: 359.0 } };
+        let line = Line {
+            from: Point { x: 200.0, y: 100.0 },
+            to: Point { x: 200.0, y: 359.0 },
+        };
         let longer = past_the_edges(line, 480.0, 360.0);
         assert_eq!(longer.from, line.from);
         assert_eq!(longer.to, Point { x: 200.0, y: 839.0 });
-        let slanting = Line { from: Point { x: 0.0, y: 100.0 }, to: Point { x: 480.0, y: 200.0 } };
+        let slanting = Line {
+            from: Point { x: 0.0, y: 100.0 },
+            to: Point { x: 480.0, y: 200.0 },
+        };
         let longer = past_the_edges(slanting, 480.0, 360.0);
         for end in [longer.from, longer.to] {
-            assert!(slanting.signed_distance(end).abs() < 0.01, "stays on the same endless line");
+            assert!(
+                slanting.signed_distance(end).abs() < 0.01,
+                "stays on the same endless line"
+            );
         }
-        let point = Line { from: line.from, to: line.from };
+        let point = Line {
+            from: line.from,
+            to: line.from,
+        };
         assert_eq!(past_the_edges(point, 480.0, 360.0), point);
     }
 }

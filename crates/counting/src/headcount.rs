@@ -48,9 +48,16 @@ impl HeadcountLedger {
 
     /// Counts one crossing over the line `line` of `camera`.
     pub fn count(&mut self, camera: &CameraCode, line: &str, direction: Direction) {
-        let place = self.mouths.binary_search_by(|mouth| (&mouth.camera, mouth.line.as_str()).cmp(&(camera, line)));
+        let place = self
+            .mouths
+            .binary_search_by(|mouth| (&mouth.camera, mouth.line.as_str()).cmp(&(camera, line)));
         let index = place.unwrap_or_else(|index| {
-            let tally = MouthTally { camera: camera.clone(), line: line.to_owned(), entered: 0, left: 0 };
+            let tally = MouthTally {
+                camera: camera.clone(),
+                line: line.to_owned(),
+                entered: 0,
+                left: 0,
+            };
             self.mouths.insert(index, tally);
             index
         });
@@ -79,7 +86,10 @@ impl HeadcountLedger {
     #[must_use]
     pub fn people(&self) -> i64 {
         let inside = |mouth: &MouthTally| mouth.entered.saturating_sub(mouth.left);
-        self.mouths.iter().map(inside).fold(self.corrected, i64::saturating_add)
+        self.mouths
+            .iter()
+            .map(inside)
+            .fold(self.corrected, i64::saturating_add)
     }
 
     /// More people had left than entered at some time since the last correction: the count is surely wrong.
@@ -124,7 +134,11 @@ mod tests {
         ledger.count(&camera('1'), "mouth", Direction::Out);
         assert_eq!(ledger.people(), 2);
         assert!(!ledger.is_inconsistent());
-        let order: Vec<_> = ledger.mouths().iter().map(|mouth| (mouth.entered, mouth.left)).collect();
+        let order: Vec<_> = ledger
+            .mouths()
+            .iter()
+            .map(|mouth| (mouth.entered, mouth.left))
+            .collect();
         assert_eq!(order, [(0, 1), (3, 0)], "sorted by camera");
     }
 
@@ -137,17 +151,31 @@ mod tests {
         assert!(ledger.is_inconsistent());
         let change = ledger.change_to(7);
         let reason = "roll call at the mouth".to_owned();
-        ledger.correct(Correction { at: UtcMicros(1), change, reason, by: "duty officer".into() });
+        ledger.correct(Correction {
+            at: UtcMicros(1),
+            change,
+            reason,
+            by: "duty officer".into(),
+        });
         assert_eq!(ledger.people(), 7);
         assert!(!ledger.is_inconsistent());
         let tally = &ledger.mouths()[0];
-        assert_eq!((tally.entered, tally.left), (1, 1), "a correction leaves the crossings alone");
+        assert_eq!(
+            (tally.entered, tally.left),
+            (1, 1),
+            "a correction leaves the crossings alone"
+        );
     }
 
     #[test]
     fn a_correction_that_ends_below_zero_does_not_make_it_consistent() {
         let mut ledger = HeadcountLedger::new();
-        ledger.correct(Correction { at: UtcMicros(1), change: -2, reason: "test".into(), by: "test".into() });
+        ledger.correct(Correction {
+            at: UtcMicros(1),
+            change: -2,
+            reason: "test".into(),
+            by: "test".into(),
+        });
         assert!(ledger.is_inconsistent());
     }
 }

@@ -89,7 +89,10 @@ impl Passage {
             origin: None,
             arrival: None,
             passings: 0,
-            last_passing: Passing { at: sight.at, sequence: sight.sequence },
+            last_passing: Passing {
+                at: sight.at,
+                sequence: sight.sequence,
+            },
             path: Vec::new(),
             path_from: sight.sequence,
             score_sum: 0.0,
@@ -135,7 +138,10 @@ impl Passage {
             _ => return,
         };
         let share = before / (before - after);
-        let through = Point { x: from.x + share * (to.x - from.x), y: from.y + share * (to.y - from.y) };
+        let through = Point {
+            x: from.x + share * (to.x - from.x),
+            y: from.y + share * (to.y - from.y),
+        };
         // The ends are as blurred as the line itself.
         let margin = rule.half_width(self.height) / line.length();
         if !(-margin..=1.0 + margin).contains(&line.position_along(through)) {
@@ -144,8 +150,14 @@ impl Passage {
         self.passings = self.passings.saturating_add(step);
         let part = |whole: i64| (whole as f64 * f64::from(share)).round() as i64;
         self.last_passing = Passing {
-            at: self.last.at.plus_micros(part(sight.at.micros_since(self.last.at))),
-            sequence: self.last.sequence.saturating_add(part(sight.sequence.saturating_sub(self.last.sequence))),
+            at: self
+                .last
+                .at
+                .plus_micros(part(sight.at.micros_since(self.last.at))),
+            sequence: self
+                .last
+                .sequence
+                .saturating_add(part(sight.sequence.saturating_sub(self.last.sequence))),
         };
     }
 
@@ -164,12 +176,21 @@ impl Passage {
             self.arrival = None;
             return None;
         }
-        let side = if distance < 0.0 { Side::Negative } else { Side::Positive };
+        let side = if distance < 0.0 {
+            Side::Negative
+        } else {
+            Side::Positive
+        };
         let clear = same_shape && distance.abs() > rule.clear_half_widths * half_width;
         let worth = if clear { rule.agreeing_frames.max(1) } else { 1 };
         match &mut self.origin {
             None => {
-                self.origin = Some(Stand { side, frames: worth, height: sight.height, same_shape });
+                self.origin = Some(Stand {
+                    side,
+                    frames: worth,
+                    height: sight.height,
+                    same_shape,
+                });
                 self.start_path(sight);
                 None
             }
@@ -184,7 +205,12 @@ impl Passage {
             Some(_) => {
                 let before = self.arrival.map_or(0, |arrival| arrival.frames);
                 let frames = before.saturating_add(worth);
-                let arrival = Stand { side, frames, height: sight.height, same_shape };
+                let arrival = Stand {
+                    side,
+                    frames,
+                    height: sight.height,
+                    same_shape,
+                };
                 self.arrival = Some(arrival);
                 if frames < rule.agreeing_frames {
                     return None;

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 //! Single cases of the crossing rule: the picture's edge, the ends of the line, lost tracks, memory, restart.
 
 use mineseal_counting::{Buffer, CrossingCounter, CrossingRule, LineCrossing};
@@ -10,14 +16,36 @@ use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
 const STEP: i64 = 200_000;
 
 fn vertical(x: f32) -> Line {
-    Line { from: Point { x, y: 0.0 }, to: Point { x, y: 400.0 } }
+    Line {
+        from: Point { x, y: 0.0 },
+        to: Point { x, y: 400.0 },
+    }
 }
 
 /// A person of 24 by 60 pixels, cut by the left edge of the picture.
 fn person(x: f32, foot: f32) -> Option<Detection> {
     let (left, right) = ((x - 12.0).max(0.0), x + 12.0);
-    let bounding_box = BoundingBox { left, top: foot - 60.0, width: right - left, height: 60.0 };
-    (right > 4.0).then_some(Detection { class: ObjectClass::Person, score: 0.8, bounding_box })
+    let bounding_box = BoundingBox {
+        left,
+        top: foot - 60.0,
+        width: right - left,
+        height: 60.0,
+    };
+    (right > 4.0).then_some(Detection {
+        class: ObjectClass::Person,
+        score: 0.8,
+        bounding_box,
+    })
+}
+
+fn object(track: i64, detection: Detection) -> TrackedObject {
+    TrackedObject {
+        track,
+        detection,
+        estimate: detection.bounding_box,
+        hits: 5,
+        confirmed: true,
+    }
 }
 
 fn counter(line: Line) -> CrossingCounter {
@@ -55,7 +83,7 @@ fn one_clear_sight_beyond_the_line_is_enough_when_the_track_ends() {
     let mut counter = counter(vertical(200.0));
     let mut crossings = Vec::new();
     for (index, x) in [230.0, 216.0, 192.0].into_iter().enumerate() {
-        let objects = [TrackedObject { track: 1, detection: person(x, 200.0).unwrap(), hits: 5, confirmed: true }];
+        let objects = [object(1, person(x, 200.0).unwrap())];
         crossings.extend(counter.update(UtcMicros(index as i64 * STEP), index as i64, &objects));
     }
     assert_eq!(crossings, []);
@@ -64,37 +92,62 @@ fn one_clear_sight_beyond_the_line_is_enough_when_the_track_ends() {
     }
     assert_eq!(crossings.len(), 1);
     let crossing = &crossings[0];
-    assert_eq!((crossing.from_sequence, crossing.to_sequence, crossing.at), (1, 2, UtcMicros(2 * STEP)));
+    assert_eq!(
+        (crossing.from_sequence, crossing.to_sequence, crossing.at),
+        (1, 2, UtcMicros(2 * STEP))
+    );
     assert_eq!(crossing.passed_sequence, 2);
-    assert!((STEP + 1..2 * STEP).contains(&crossing.passed_at.0), "{:?}", crossing.passed_at);
+    assert!(
+        (STEP + 1..2 * STEP).contains(&crossing.passed_at.0),
+        "{:?}",
+        crossing.passed_at
+    );
     let path: Vec<f32> = crossing.path.iter().map(|point| point.x).collect();
     assert_eq!(path, [216.0, 192.0]);
 }
 
 #[test]
 fn who_goes_round_an_end_is_not_counted_nor_when_he_returns_through_the_line() {
-    let line = Line { from: Point { x: 200.0, y: 100.0 }, to: Point { x: 200.0, y: 300.0 } };
+    let line = Line {
+        from: Point { x: 200.0, y: 100.0 },
+        to: Point { x: 200.0, y: 300.0 },
+    };
     let round = (0..20).map(|step| (300.0 - 10.0 * step as f32, 350.0));
     let up = (0..16).map(|step| (100.0, 350.0 - 10.0 * step as f32));
     let back = (0..20).map(|step| (100.0 + 10.0 * step as f32, 200.0));
     let walk = round.chain(up).chain(back);
     let crossings = follow(line, walk.map(|(x, y)| person(x, y).into_iter().collect()));
     let directions: Vec<Direction> = crossings.iter().map(|crossing| crossing.direction).collect();
-    assert_eq!(directions, [Direction::Out], "the way round does not count, the way through does");
+    assert_eq!(
+        directions,
+        [Direction::Out],
+        "the way round does not count, the way through does"
+    );
 }
 
 #[test]
 fn other_groups_are_not_counted_and_the_commonest_class_is_named() {
-    let classes = [ObjectClass::Truck, ObjectClass::Car, ObjectClass::Truck, ObjectClass::Truck];
+    let classes = [
+        ObjectClass::Truck,
+        ObjectClass::Car,
+        ObjectClass::Truck,
+        ObjectClass::Truck,
+    ];
     let seen = |index: usize| {
-        let bounding_box =
-            BoundingBox { left: 300.0 - 12.0 * index as f32, top: 100.0, width: 60.0, height: 40.0 };
-        vec![TrackedObject {
-            track: 1,
-            hits: 3,
-            confirmed: true,
-            detection: Detection { class: classes[index % 4], score: 0.5, bounding_box },
-        }]
+        let bounding_box = BoundingBox {
+            left: 300.0 - 12.0 * index as f32,
+            top: 100.0,
+            width: 60.0,
+            height: 40.0,
+        };
+        vec![object(
+            1,
+            Detection {
+                class: classes[index % 4],
+                score: 0.5,
+                bounding_box,
+            },
+        )]
     };
     for (group, expected) in [(ObjectGroup::Vehicle, 1), (ObjectGroup::Person, 0)] {
         let mut counter =
@@ -103,7 +156,11 @@ fn other_groups_are_not_counted_and_the_commonest_class_is_named() {
             .flat_map(|index| counter.update(UtcMicros(index as i64 * STEP), index as i64, &seen(index)))
             .collect();
         assert_eq!(crossings.len(), expected);
-        assert!(crossings.iter().all(|crossing| crossing.class == ObjectClass::Truck));
+        assert!(
+            crossings
+                .iter()
+                .all(|crossing| crossing.class == ObjectClass::Truck)
+        );
     }
 }
 
@@ -119,8 +176,8 @@ fn a_loiterer_and_a_thousand_passers_by_leave_a_bounded_state() {
     for index in 0..20_000_i64 {
         let jitter = (index % 7) as f32 - 3.0;
         let objects = [
-            TrackedObject { track: 0, detection: person(200.0 + jitter, 200.0).unwrap(), hits: 5, confirmed: true },
-            TrackedObject { track: 1 + index / 20, detection: person(100.0, 300.0).unwrap(), hits: 5, confirmed: true },
+            object(0, person(200.0 + jitter, 200.0).unwrap()),
+            object(1 + index / 20, person(100.0, 300.0).unwrap()),
         ];
         assert_eq!(counter.update(UtcMicros(index * STEP), index, &objects), []);
         largest = largest.max(size(&counter));
@@ -130,8 +187,9 @@ fn a_loiterer_and_a_thousand_passers_by_leave_a_bounded_state() {
 
 #[test]
 fn a_restart_in_the_middle_changes_nothing() {
-    let frames: Vec<Vec<Detection>> =
-        (0..40).map(|step| person(320.0 - 7.3 * step as f32, 200.0).into_iter().collect()).collect();
+    let frames: Vec<Vec<Detection>> = (0..40)
+        .map(|step| person(320.0 - 7.3 * step as f32, 200.0).into_iter().collect())
+        .collect();
     let whole = follow(vertical(200.0), frames.iter().cloned());
     assert_eq!(whole.len(), 1);
     for cut in 0..frames.len() {
@@ -156,7 +214,7 @@ fn a_restart_in_the_middle_changes_nothing() {
 #[test]
 fn a_frame_given_twice_changes_nothing_and_a_clock_set_back_goes_on() {
     let mut counter = counter(vertical(200.0));
-    let frame = |x| [TrackedObject { track: 1, detection: person(x, 200.0).unwrap(), hits: 5, confirmed: true }];
+    let frame = |x| [object(1, person(x, 200.0).unwrap())];
     counter.update(UtcMicros(1_000_000_000), 0, &frame(230.0));
     let before = counter.clone();
     assert_eq!(counter.update(UtcMicros(1_000_000_000), 1, &frame(100.0)), []);
@@ -172,11 +230,14 @@ fn a_frame_given_twice_changes_nothing_and_a_clock_set_back_goes_on() {
 
 #[test]
 fn the_buffer_may_be_given_in_pixels() {
-    let rule = CrossingRule { buffer: Buffer::Pixels(40.0), ..CrossingRule::default() };
+    let rule = CrossingRule {
+        buffer: Buffer::Pixels(40.0),
+        ..CrossingRule::default()
+    };
     let mut counter = CrossingCounter::new(vertical(200.0), Anchor::Foot, ObjectGroup::Person, rule);
     let mut crossings = Vec::new();
     for (index, x) in [250.0, 230.0, 180.0, 165.0, 170.0, 250.0].into_iter().enumerate() {
-        let objects = [TrackedObject { track: 1, detection: person(x, 200.0).unwrap(), hits: 5, confirmed: true }];
+        let objects = [object(1, person(x, 200.0).unwrap())];
         crossings.extend(counter.update(UtcMicros(index as i64 * STEP), index as i64, &objects));
     }
     crossings.extend(counter.finish());

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 //! What the crossing rule promises, on made-up walks over a vertical line at x = 200 (right to left is in).
 
 use mineseal_counting::{CrossingCounter, CrossingRule, LineCrossing};
@@ -12,17 +18,35 @@ const HEIGHT: f32 = 60.0;
 const WIDTH: f32 = 24.0;
 /// Half width of the default buffer for a person of [`HEIGHT`].
 const BUFFER: f32 = 6.0;
-const LINE: Line = Line { from: Point { x: 200.0, y: 0.0 }, to: Point { x: 200.0, y: 400.0 } };
+const LINE: Line = Line {
+    from: Point { x: 200.0, y: 0.0 },
+    to: Point { x: 200.0, y: 400.0 },
+};
 /// Time between frames, in microseconds: 5 a second.
 const STEP: i64 = 200_000;
 
 fn person(x: f32, foot: f32) -> Detection {
-    let bounding_box = BoundingBox { left: x - WIDTH / 2.0, top: foot - HEIGHT, width: WIDTH, height: HEIGHT };
-    Detection { class: ObjectClass::Person, score: 0.8, bounding_box }
+    let bounding_box = BoundingBox {
+        left: x - WIDTH / 2.0,
+        top: foot - HEIGHT,
+        width: WIDTH,
+        height: HEIGHT,
+    };
+    Detection {
+        class: ObjectClass::Person,
+        score: 0.8,
+        bounding_box,
+    }
 }
 
 fn object(track: i64, detection: Detection) -> TrackedObject {
-    TrackedObject { track, detection, hits: 9, confirmed: true }
+    TrackedObject {
+        track,
+        detection,
+        estimate: detection.bounding_box,
+        hits: 9,
+        confirmed: true,
+    }
 }
 
 fn counter(line: Line) -> CrossingCounter {
@@ -31,7 +55,11 @@ fn counter(line: Line) -> CrossingCounter {
 
 /// Counts one track whose foot takes these places, a frame each.
 fn count(places: &[(f32, f32)]) -> Vec<Direction> {
-    count_with(&mut counter(LINE), places.iter().map(|&(x, y)| person(x, y)), STEP)
+    count_with(
+        &mut counter(LINE),
+        places.iter().map(|&(x, y)| person(x, y)),
+        STEP,
+    )
 }
 
 fn count_with(

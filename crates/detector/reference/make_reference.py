@@ -1,7 +1,7 @@
 """Writes what ONNX Runtime finds in real pictures, for tests/reference.rs to compare with.
 
-    python3 -m venv /tmp/reference && /tmp/reference/bin/pip install numpy onnx onnxruntime pillow
-    /tmp/reference/bin/python crates/detector/reference/make_reference.py ../shared crates/detector/reference/yolox_nano.json
+    python3 -m venv VENV && VENV/bin/pip install numpy onnx onnxruntime pillow
+    VENV/bin/python crates/detector/reference/make_reference.py ../shared crates/detector/reference/yolox_nano.json
 
 Run from the root of the workspace. Needs the ffmpeg command for frames of video. With the word `time` in place of the
 output file it measures milliseconds for one picture on one thread instead.

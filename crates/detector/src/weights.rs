@@ -98,7 +98,7 @@ impl<'a> Weights<'a> {
         let Some(count @ 1..) = self.number("num_classes")? else {
             return Err(self.refused("num_classes", "a whole number from 1"));
         };
-        let named = match (self.metadata.get("classes"), count) {
+        let named: Vec<(usize, ObjectClass)> = match (self.metadata.get("classes"), count) {
             (Some(names), _) => {
                 let names: Vec<&str> = names.split(',').map(str::trim).collect();
                 if names.len() != count {
@@ -118,6 +118,12 @@ impl<'a> Weights<'a> {
                 return Err(self.refused("classes", expected));
             }
         };
+        let repeated = |(index, (_, class)): (usize, &(usize, ObjectClass))| {
+            named.iter().skip(index + 1).any(|(_, other)| other == class)
+        };
+        if named.iter().enumerate().any(repeated) {
+            return Err(self.refused("classes", "each name once"));
+        }
         if named.is_empty() {
             let names: Vec<&str> = CLASSES.iter().map(|class| class.name()).collect();
             return Err(self.refused("classes", format!("at least one of {}", names.join(", "))));

@@ -35,8 +35,10 @@ impl YoloxDetector {
     /// # Errors
     /// What does not fit, with file, tensor and shape.
     pub fn load(weights: &Path, settings: DetectorSettings) -> Result<Self, DetectorError> {
-        let bytes = std::fs::read(weights)
-            .map_err(|source| DetectorError::Read { path: weights.to_owned(), source })?;
+        let bytes = std::fs::read(weights).map_err(|source| DetectorError::Read {
+            path: weights.to_owned(),
+            source,
+        })?;
         Self::parse(weights, &bytes, settings)
     }
 
@@ -172,7 +174,8 @@ fn check_threshold(name: &'static str, found: f32) -> Result<(), DetectorError> 
 
 fn check_input(InputSize { width, height }: InputSize) -> Result<(), DetectorError> {
     let coarsest = STRIDES[STRIDES.len() - 1];
-    let serves = |length: usize| length.is_multiple_of(coarsest) && (coarsest..=LARGEST_INPUT).contains(&length);
+    let serves =
+        |length: usize| length.is_multiple_of(coarsest) && (coarsest..=LARGEST_INPUT).contains(&length);
     if serves(width) && serves(height) {
         Ok(())
     } else {

@@ -179,6 +179,7 @@ fn metadata_that_does_not_serve_is_named() {
         ("num_classes", "", "metadata num_classes is \"\""),
         ("classes", "person,car", "expected 3 names, as num_classes says"),
         ("classes", "", "expected 3 names with commas between"),
+        ("classes", "car,person,car", "expected each name once"),
         (
             "classes",
             "cat,dog,cow",

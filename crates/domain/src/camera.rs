@@ -88,10 +88,21 @@ mod tests {
         let corner = |x, y| Point { x, y };
         let region = Region {
             name: "belt".into(),
-            corners: vec![corner(0.2, 0.2), corner(0.8, 0.2), corner(0.8, 0.8), corner(0.2, 0.8)],
+            corners: vec![
+                corner(0.2, 0.2),
+                corner(0.8, 0.2),
+                corner(0.8, 0.8),
+                corner(0.2, 0.8),
+            ],
         };
         assert!(region.contains(corner(0.5, 0.5)));
         assert!(!region.contains(corner(0.1, 0.5)));
-        assert!(!Region { name: String::new(), corners: vec![] }.contains(corner(0.5, 0.5)));
+        assert!(
+            !Region {
+                name: String::new(),
+                corners: vec![]
+            }
+            .contains(corner(0.5, 0.5))
+        );
     }
 }

@@ -154,7 +154,13 @@ mod tests {
     #[test]
     fn codes_hold_exactly_their_digits() {
         assert!("150602007866".parse::<MineCode>().is_ok());
-        for wrong in ["", "15060200786", "1506020078661", "15060200786x", "１50602007866"] {
+        for wrong in [
+            "",
+            "15060200786",
+            "1506020078661",
+            "15060200786x",
+            "１50602007866",
+        ] {
             assert!(wrong.parse::<MineCode>().is_err(), "{wrong}");
         }
         assert!("140421004199960078660101".parse::<CameraCode>().is_ok());

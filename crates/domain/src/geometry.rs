@@ -72,7 +72,10 @@ impl BoundingBox {
         let x = self.left + self.width / 2.0;
         match anchor {
             Anchor::Foot => Point { x, y: self.bottom() },
-            Anchor::Centre => Point { x, y: self.top + self.height / 2.0 },
+            Anchor::Centre => Point {
+                x,
+                y: self.top + self.height / 2.0,
+            },
         }
     }
 }
@@ -133,8 +136,14 @@ impl Line {
     /// The same line with `x` multiplied by `width` and `y` by `height`: from fractions to pixels.
     #[must_use]
     pub fn scaled(&self, width: f32, height: f32) -> Self {
-        let scale = |point: Point| Point { x: point.x * width, y: point.y * height };
-        Self { from: scale(self.from), to: scale(self.to) }
+        let scale = |point: Point| Point {
+            x: point.x * width,
+            y: point.y * height,
+        };
+        Self {
+            from: scale(self.from),
+            to: scale(self.to),
+        }
     }
 }
 
@@ -144,7 +153,10 @@ mod tests {
 
     #[test]
     fn a_vertical_line_downwards_counts_right_to_left_as_in() {
-        let line = Line { from: Point { x: 200.0, y: 0.0 }, to: Point { x: 200.0, y: 360.0 } };
+        let line = Line {
+            from: Point { x: 200.0, y: 0.0 },
+            to: Point { x: 200.0, y: 360.0 },
+        };
         assert!(line.signed_distance(Point { x: 250.0, y: 100.0 }) < 0.0);
         assert!(line.signed_distance(Point { x: 150.0, y: 100.0 }) > 0.0);
         assert_eq!(line.position_along(Point { x: 0.0, y: 180.0 }), 0.5);
@@ -152,7 +164,12 @@ mod tests {
 
     #[test]
     fn overlap_of_equal_and_of_distant_boxes() {
-        let square = BoundingBox { left: 0.0, top: 0.0, width: 2.0, height: 2.0 };
+        let square = BoundingBox {
+            left: 0.0,
+            top: 0.0,
+            width: 2.0,
+            height: 2.0,
+        };
         let far = BoundingBox { left: 5.0, ..square };
         assert_eq!(square.intersection_over_union(&square), 1.0);
         assert_eq!(square.intersection_over_union(&far), 0.0);

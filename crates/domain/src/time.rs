@@ -32,7 +32,10 @@ impl UtcMicros {
     /// Hour of the day, 0 to 23, in Asia/Shanghai.
     #[must_use]
     pub fn shanghai_hour(self) -> u8 {
-        let seconds = self.0.div_euclid(1_000_000).saturating_add(i64::from(SHANGHAI_OFFSET_SECONDS));
+        let seconds = self
+            .0
+            .div_euclid(1_000_000)
+            .saturating_add(i64::from(SHANGHAI_OFFSET_SECONDS));
         (seconds.rem_euclid(86_400) / 3600) as u8
     }
 
@@ -41,7 +44,10 @@ impl UtcMicros {
     pub fn shanghai(self) -> String {
         let offset = jiff::tz::Offset::from_seconds(SHANGHAI_OFFSET_SECONDS).unwrap_or(jiff::tz::Offset::UTC);
         match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => offset.to_datetime(instant).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Ok(instant) => offset
+                .to_datetime(instant)
+                .strftime("%Y-%m-%d %H:%M:%S")
+                .to_string(),
             Err(_) => format!("{}us", self.0),
         }
     }

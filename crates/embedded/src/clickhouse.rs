@@ -101,7 +101,9 @@ pub enum ClickHouseNodeError {
     )]
     Platform,
     /// A named library is not there.
-    #[error("{LIBRARY_VARIABLE} names {path:?}, which is no file; correct it, or unset it to have the library fetched")]
+    #[error(
+        "{LIBRARY_VARIABLE} names {path:?}, which is no file; correct it, or unset it to have the library fetched"
+    )]
     LibraryAbsent {
         /// What was named.
         path: PathBuf,
@@ -200,10 +202,16 @@ impl ClickHouseNode {
         };
         std::fs::create_dir_all(&settings.data_folder).map_err(io_error("create"))?;
         let data_folder = settings.data_folder.canonicalize().map_err(io_error("find"))?;
-        let settings = ClickHouseNodeSettings { data_folder, ..settings };
+        let settings = ClickHouseNodeSettings {
+            data_folder,
+            ..settings
+        };
 
         let program = find_program(settings.program.as_deref())?;
-        let named = settings.library.clone().or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
+        let named = settings
+            .library
+            .clone()
+            .or_else(|| std::env::var_os(LIBRARY_VARIABLE).map(PathBuf::from));
         let library = install::ensure_library(named.as_deref(), &settings.cache_folder, &progress).await?;
         configuration::write(&settings)?;
         progress(ClickHouseProgress::Starting);
@@ -281,7 +289,9 @@ impl ClickHouseNode {
 }
 
 fn find_program(named: Option<&Path>) -> Result<PathBuf, ClickHouseNodeError> {
-    let named = named.map(Path::to_owned).or_else(|| std::env::var_os(PROGRAM_VARIABLE).map(PathBuf::from));
+    let named = named
+        .map(Path::to_owned)
+        .or_else(|| std::env::var_os(PROGRAM_VARIABLE).map(PathBuf::from));
     let looked = match named {
         Some(path) => vec![path],
         None => beside_us(),
@@ -293,7 +303,12 @@ fn find_program(named: Option<&Path>) -> Result<PathBuf, ClickHouseNodeError> {
 /// The folder of the running program, and the one above: cargo puts test programs into `deps`.
 fn beside_us() -> Vec<PathBuf> {
     let running = std::env::current_exe().unwrap_or_default();
-    running.ancestors().skip(1).take(2).map(|folder| folder.join(PROGRAM)).collect()
+    running
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(PROGRAM))
+        .collect()
 }
 
 async fn start_child(
@@ -332,15 +347,26 @@ async fn wait_until_ready(
     settings: &ClickHouseNodeSettings,
     child: &mut ChildProcess,
 ) -> Result<(), ClickHouseNodeError> {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build();
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(2))
+        .no_proxy()
+        .build();
     let client = client.map_err(ClickHouseNodeError::Client)?;
     let url = format!("http://127.0.0.1:{}/ping", settings.port);
     let began = Instant::now();
     while began.elapsed() < settings.start_timeout {
         if let Some(status) = child.ended()? {
-            return Err(ClickHouseNodeError::EndedEarly { status, log: last_words(settings, child) });
+            return Err(ClickHouseNodeError::EndedEarly {
+                status,
+                log: last_words(settings, child),
+            });
         }
-        if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+        if client
+            .get(&url)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
             tracing::info!(took = ?began.elapsed(), port = settings.port, "ClickHouse is ready");
             return Ok(());
         }

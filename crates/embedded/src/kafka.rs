@@ -149,7 +149,11 @@ pub enum KafkaNodeError {
 
 impl KafkaNodeError {
     fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), source }
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
@@ -172,8 +176,13 @@ impl KafkaNode {
     ) -> Result<Self, KafkaNodeError> {
         let folder = settings.data_folder.clone();
         std::fs::create_dir_all(&folder).map_err(|source| KafkaNodeError::io("create", &folder, source))?;
-        let folder = folder.canonicalize().map_err(|source| KafkaNodeError::io("find", &folder, source))?;
-        let settings = KafkaNodeSettings { data_folder: folder, ..settings };
+        let folder = folder
+            .canonicalize()
+            .map_err(|source| KafkaNodeError::io("find", &folder, source))?;
+        let settings = KafkaNodeSettings {
+            data_folder: folder,
+            ..settings
+        };
 
         let jars = install::ensure_jars(&settings.cache_folder, &progress).await?;
         properties::write(&settings)?;
@@ -266,7 +275,14 @@ async fn format_once(
     command
         .args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp"])
         .arg(class_path(jars))
-        .args(["kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", &cluster, "-c"])
+        .args([
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "-t",
+            &cluster,
+            "-c",
+        ])
         .arg(properties::path(settings))
         .kill_on_drop(true);
     let output = command.output().await.map_err(java_error)?;
@@ -276,7 +292,10 @@ async fn format_once(
             String::from_utf8_lossy(&output.stdout).trim(),
             String::from_utf8_lossy(&output.stderr).trim()
         );
-        return Err(KafkaNodeError::Format { folder: settings.data_folder.clone(), detail });
+        return Err(KafkaNodeError::Format {
+            folder: settings.data_folder.clone(),
+            detail,
+        });
     }
     Ok(())
 }
@@ -320,7 +339,10 @@ async fn wait_until_ready(
     let probe = readiness::Probe::new(settings.port);
     while Instant::now() < deadline {
         if let Some(status) = child.ended()? {
-            return Err(KafkaNodeError::EndedEarly { status, log: log_end(settings, child) });
+            return Err(KafkaNodeError::EndedEarly {
+                status,
+                log: log_end(settings, child),
+            });
         }
         if probe.every_partition_has_a_leader().await {
             tracing::info!(took = ?began.elapsed(), port = settings.port, "Kafka is ready");

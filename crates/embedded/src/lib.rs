@@ -9,7 +9,8 @@ mod kafka;
 mod supervise;
 
 pub use clickhouse::{
-    CLICKHOUSE_LIBRARY_VERSION, ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings, ClickHouseProgress,
+    CLICKHOUSE_LIBRARY_VERSION, ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings,
+    ClickHouseProgress,
 };
 pub use kafka::{KAFKA_VERSION, KafkaNode, KafkaNodeError, KafkaNodeSettings, KafkaProgress};
 pub use supervise::{ChildProcess, ChildSpec, PreparedChild, SuperviseError};

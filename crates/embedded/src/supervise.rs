@@ -119,13 +119,19 @@ impl PreparedChild {
         let output_path = output_path(name, &spec.data_folder);
         let output = OpenOptions::new().create(true).append(true).open(&output_path);
         let output = output.map_err(|source| io_error(name, "open", &output_path, source))?;
-        let errors = output.try_clone().map_err(|source| io_error(name, "open", &output_path, source))?;
+        let errors = output
+            .try_clone()
+            .map_err(|source| io_error(name, "open", &output_path, source))?;
         let mut command = Command::new(&spec.program);
         command
             .args(&spec.arguments)
             .envs(spec.environment)
             .current_dir(&spec.data_folder)
-            .stdin(if spec.hold_stdin { Stdio::piped() } else { Stdio::null() })
+            .stdin(if spec.hold_stdin {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(output)
             .stderr(errors)
             .process_group(0)
@@ -138,15 +144,30 @@ impl PreparedChild {
             },
             _ => io_error(name, "start", &spec.program, source),
         })?;
-        let number = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let number = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         let Some(pid) = number else {
-            return Err(io_error(name, "start", &spec.program, io::Error::other("it ended at once")));
+            return Err(io_error(
+                name,
+                "start",
+                &spec.program,
+                io::Error::other("it ended at once"),
+            ));
         };
         let pid_path = pid_path(name, &spec.data_folder);
         fs::write(&pid_path, pid.as_raw_pid().to_string())
             .map_err(|source| io_error(name, "write", &pid_path, source))?;
         let stdin = child.stdin.take();
-        Ok(ChildProcess { name, child, pid, stdin, data_folder: spec.data_folder, _lock: lock })
+        Ok(ChildProcess {
+            name,
+            child,
+            pid,
+            stdin,
+            data_folder: spec.data_folder,
+            _lock: lock,
+        })
     }
 }
 
@@ -177,12 +198,17 @@ impl ChildProcess {
 
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>, SuperviseError> {
-        self.child.try_wait().map_err(|source| io_error(self.name, "wait for", &self.data_folder, source))
+        self.child
+            .try_wait()
+            .map_err(|source| io_error(self.name, "wait for", &self.data_folder, source))
     }
 
     /// Waits until it ends by itself. Can be dropped and called again.
     pub async fn wait(&mut self) -> Result<ExitStatus, SuperviseError> {
-        self.child.wait().await.map_err(|source| io_error(self.name, "wait for", &self.data_folder, source))
+        self.child
+            .wait()
+            .await
+            .map_err(|source| io_error(self.name, "wait for", &self.data_folder, source))
     }
 
     /// Closes its standard input, asks it to end with SIGTERM, and after `grace` kills its whole group.
@@ -220,7 +246,11 @@ pub(crate) fn file_end(path: &Path, bytes: u64) -> String {
         let mut tail = Vec::new();
         file.read_to_end(&mut tail)?;
         let text = String::from_utf8_lossy(&tail).into_owned();
-        let cut = if start > 0 { text.find('\n').map_or(0, |line_end| line_end + 1) } else { 0 };
+        let cut = if start > 0 {
+            text.find('\n').map_or(0, |line_end| line_end + 1)
+        } else {
+            0
+        };
         Ok(text[cut..].trim_end().to_owned())
     };
     read().unwrap_or_default()
@@ -228,26 +258,42 @@ pub(crate) fn file_end(path: &Path, bytes: u64) -> String {
 
 fn take_lock(name: &'static str, folder: &Path) -> Result<File, SuperviseError> {
     let path = folder.join(format!("{name}.lock"));
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let opened = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
     let lock = opened.map_err(|source| io_error(name, "open", &path, source))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(SuperviseError::DataFolderInUse { name, folder: folder.to_owned() })
-        }
+        Err(fs::TryLockError::WouldBlock) => Err(SuperviseError::DataFolderInUse {
+            name,
+            folder: folder.to_owned(),
+        }),
         Err(fs::TryLockError::Error(source)) => Err(io_error(name, "lock", &path, source)),
     }
 }
 
 /// Stops the child that an earlier supervisor left behind when it was killed.
 async fn clear_orphan(name: &'static str, folder: &Path) -> Result<(), SuperviseError> {
-    let Ok(text) = fs::read_to_string(pid_path(name, folder)) else { return Ok(()) };
-    let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else { return Ok(()) };
+    let Ok(text) = fs::read_to_string(pid_path(name, folder)) else {
+        return Ok(());
+    };
+    let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else {
+        return Ok(());
+    };
     if !runs_on(pid, folder) {
         return Ok(());
     }
-    tracing::warn!(engine = name, pid = pid.as_raw_pid(), "stopping what an earlier run left behind");
-    for (signal, grace) in [(Signal::TERM, ORPHAN_GRACE), (Signal::KILL, Duration::from_secs(5))] {
+    tracing::warn!(
+        engine = name,
+        pid = pid.as_raw_pid(),
+        "stopping what an earlier run left behind"
+    );
+    for (signal, grace) in [
+        (Signal::TERM, ORPHAN_GRACE),
+        (Signal::KILL, Duration::from_secs(5)),
+    ] {
         kill_process_group(pid, signal).ok();
         let deadline = Instant::now() + grace;
         while Instant::now() < deadline {
@@ -257,14 +303,19 @@ async fn clear_orphan(name: &'static str, folder: &Path) -> Result<(), Supervise
             sleep(Duration::from_millis(50)).await;
         }
     }
-    Err(SuperviseError::OrphanStays { name, pid: pid.as_raw_pid() })
+    Err(SuperviseError::OrphanStays {
+        name,
+        pid: pid.as_raw_pid(),
+    })
 }
 
 /// Whether a live process has this number and names the folder on its command line. A zombie's is empty.
 fn runs_on(pid: Pid, folder: &Path) -> bool {
     let command_line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
     let wanted = folder.as_os_str().as_bytes();
-    command_line.windows(wanted.len().max(1)).any(|part| part == wanted)
+    command_line
+        .windows(wanted.len().max(1))
+        .any(|part| part == wanted)
 }
 
 fn pid_path(name: &str, folder: &Path) -> PathBuf {
@@ -276,7 +327,12 @@ fn output_path(name: &str, folder: &Path) -> PathBuf {
 }
 
 fn io_error(name: &'static str, action: &'static str, path: &Path, source: io::Error) -> SuperviseError {
-    SuperviseError::Io { name, action, path: path.to_owned(), source }
+    SuperviseError::Io {
+        name,
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -298,7 +354,9 @@ mod tests {
     #[tokio::test]
     async fn stops_gently_and_then_hard() {
         let folder = tempfile::tempdir().unwrap();
-        let gentle = ChildProcess::start(sleeper(folder.path(), "sleep 60")).await.unwrap();
+        let gentle = ChildProcess::start(sleeper(folder.path(), "sleep 60"))
+            .await
+            .unwrap();
         let began = Instant::now();
         gentle.stop(Duration::from_secs(10)).await.unwrap();
         assert!(began.elapsed() < Duration::from_secs(5));
@@ -314,9 +372,14 @@ mod tests {
     #[tokio::test]
     async fn a_second_supervisor_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let _first = ChildProcess::start(sleeper(folder.path(), "sleep 60")).await.unwrap();
+        let _first = ChildProcess::start(sleeper(folder.path(), "sleep 60"))
+            .await
+            .unwrap();
         let second = ChildProcess::start(sleeper(folder.path(), "sleep 60")).await;
-        assert!(matches!(second, Err(SuperviseError::DataFolderInUse { .. })), "{second:?}");
+        assert!(
+            matches!(second, Err(SuperviseError::DataFolderInUse { .. })),
+            "{second:?}"
+        );
     }
 
     #[tokio::test]
@@ -325,21 +388,32 @@ mod tests {
         // What a killed supervisor leaves: a live child, its pid file, and a free lock.
         let mut orphan = std::process::Command::new("/bin/sh");
         std::os::unix::process::CommandExt::process_group(&mut orphan, 0);
-        let mut orphan =
-            orphan.args(["-c", "sleep 60; true"]).arg(folder.path()).stdin(Stdio::null()).spawn().unwrap();
+        let mut orphan = orphan
+            .args(["-c", "sleep 60; true"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         fs::write(pid_path("sleeper", folder.path()), orphan.id().to_string()).unwrap();
         // The command line appears a moment after the start.
         let pid = Pid::from_raw(orphan.id().try_into().unwrap()).unwrap();
         while !runs_on(pid, folder.path()) {
             sleep(Duration::from_millis(10)).await;
         }
-        let next = ChildProcess::start(sleeper(folder.path(), "sleep 60")).await.unwrap();
-        assert!(!orphan.wait().unwrap().success(), "the orphan was not ended by a signal");
+        let next = ChildProcess::start(sleeper(folder.path(), "sleep 60"))
+            .await
+            .unwrap();
+        assert!(
+            !orphan.wait().unwrap().success(),
+            "the orphan was not ended by a signal"
+        );
         next.stop(Duration::from_secs(5)).await.unwrap();
 
         // A process number that now belongs to somebody else: ourselves.
         fs::write(pid_path("sleeper", folder.path()), std::process::id().to_string()).unwrap();
-        let next = ChildProcess::start(sleeper(folder.path(), "sleep 60")).await.unwrap();
+        let next = ChildProcess::start(sleeper(folder.path(), "sleep 60"))
+            .await
+            .unwrap();
         next.stop(Duration::from_secs(5)).await.unwrap();
     }
 
@@ -349,6 +423,9 @@ mod tests {
         let mut spec = sleeper(folder.path(), "");
         spec.program = "no-such-program".into();
         let message = ChildProcess::start(spec).await.unwrap_err().to_string();
-        assert!(message.contains("no-such-program") && message.contains("install a shell"), "{message}");
+        assert!(
+            message.contains("no-such-program") && message.contains("install a shell"),
+            "{message}"
+        );
     }
 }

@@ -8,14 +8,15 @@
 )]
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mineseal_embedded::{ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings, SuperviseError};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn settings(data: &Path) -> ClickHouseNodeSettings {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let beside_the_build = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let cache = std::env::var_os("MINESEAL_CACHE").map_or_else(beside_the_build, PathBuf::from);
     let mut settings = ClickHouseNodeSettings::new(cache, data);
     settings.port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -95,7 +96,12 @@ async fn limits_are_applied_and_there_is_one_user() {
 
     // A server that is told to shut down signals its whole process group: we must not be in it.
     // It may cut the connection before it answers.
-    reqwest::Client::new().post(&url).body("SYSTEM SHUTDOWN").send().await.ok();
+    reqwest::Client::new()
+        .post(&url)
+        .body("SYSTEM SHUTDOWN")
+        .send()
+        .await
+        .ok();
     let mut node = node;
     tokio::time::timeout(Duration::from_secs(20), node.ended())
         .await

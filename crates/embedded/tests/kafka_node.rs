@@ -1,5 +1,11 @@
 //! The real Kafka, started, killed, stopped and started again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,9 +19,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 fn settings(data: &Path) -> KafkaNodeSettings {
-    let cache = std::env::var_os("MINESEAL_CACHE").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), PathBuf::from);
+    let cache = std::env::var_os("MINESEAL_CACHE").map_or_else(
+        || Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+        PathBuf::from,
+    );
     let mut settings = KafkaNodeSettings::new(cache, data);
-    let ports = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
+    let ports = [
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+    ];
     [settings.port, settings.controller_port] = ports.map(|port| port.local_addr().unwrap().port());
     settings
 }
@@ -41,8 +53,14 @@ async fn publish(brokers: &str, count: usize) {
 }
 
 fn records(brokers: &str) -> i64 {
-    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
-    consumer.fetch_watermarks("kept", 0, Duration::from_secs(10)).unwrap().1
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .create()
+        .unwrap();
+    consumer
+        .fetch_watermarks("kept", 0, Duration::from_secs(10))
+        .unwrap()
+        .1
 }
 
 /// Resident memory of a process, MiB.
@@ -57,12 +75,23 @@ async fn what_was_acknowledged_survives_a_kill_and_a_stop() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
     let began = Instant::now();
-    let mut node = KafkaNode::start(settings.clone(), |step| println!("{step}")).await.unwrap();
-    println!("first start: {:?}, resident {} MiB", began.elapsed(), resident(node.process_number()));
+    let mut node = KafkaNode::start(settings.clone(), |step| println!("{step}"))
+        .await
+        .unwrap();
+    println!(
+        "first start: {:?}, resident {} MiB",
+        began.elapsed(),
+        resident(node.process_number())
+    );
     publish(&node.brokers(), 100).await;
-    println!("after 100 records: resident {} MiB", resident(node.process_number()));
+    println!(
+        "after 100 records: resident {} MiB",
+        resident(node.process_number())
+    );
 
-    let killed = std::process::Command::new("kill").args(["-9", &node.process_number().to_string()]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &node.process_number().to_string()])
+        .status();
     assert!(killed.unwrap().success());
     assert!(!node.ended().await.unwrap().success());
     drop(node);
@@ -96,6 +125,9 @@ async fn a_taken_port_is_named() {
     let settings = settings(folder.path());
     let _squatter = TcpListener::bind(("127.0.0.1", settings.port)).unwrap();
     let error = KafkaNode::start(settings.clone(), |_| {}).await.unwrap_err();
-    assert!(matches!(error, KafkaNodeError::PortTaken { role: "clients", .. }), "{error}");
+    assert!(
+        matches!(error, KafkaNodeError::PortTaken { role: "clients", .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains(&settings.port.to_string()), "{error}");
 }

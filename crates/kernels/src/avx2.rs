@@ -50,8 +50,8 @@ pub(crate) unsafe fn pointwise(job: &PointwiseJob<'_>, out: &mut [MaybeUninit<f3
         let end = job.pixels.min(start + tile);
         for number in 0..job.bias.len() {
             let mut pixel = start;
-            // SAFETY: `pixel + GROUP <= job.pixels`, `number` is an output block, the lengths are sound.
             while pixel + GROUP <= end {
+                // SAFETY: `pixel + GROUP <= job.pixels`, `number` is an output block, the lengths are sound.
                 unsafe { pixels::<GROUP>(job, blocks, number, pixel, out) };
                 pixel += GROUP;
             }

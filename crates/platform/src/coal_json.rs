@@ -71,10 +71,20 @@ impl CoalJson {
                 .trim()
                 .to_owned()
         };
-        let client = Client::builder().timeout(settings.timeout).build().map_err(|cause| {
-            PlatformError::Network { what: "make an HTTP client".into(), cause: cause.to_string() }
-        })?;
-        Ok(Self { settings, secret, codes, client, token: Mutex::new(None) })
+        let client = Client::builder()
+            .timeout(settings.timeout)
+            .build()
+            .map_err(|cause| PlatformError::Network {
+                what: "make an HTTP client".into(),
+                cause: cause.to_string(),
+            })?;
+        Ok(Self {
+            settings,
+            secret,
+            codes,
+            client,
+            token: Mutex::new(None),
+        })
     }
 
     fn call(&self, outgoing: &Outgoing) -> Result<Option<(&'static str, Value)>, String> {
@@ -84,7 +94,11 @@ impl CoalJson {
             Outgoing::Health(health) => self.health(health),
             Outgoing::Alarm(alarm, picture) => {
                 let code = self.codes.alarm(alarm.kind).ok_or_else(|| {
-                    format!("the platform has no code for {} ({:?})", alarm.kind.chinese(), alarm.kind)
+                    format!(
+                        "the platform has no code for {} ({:?})",
+                        alarm.kind.chinese(),
+                        alarm.kind
+                    )
                 })?;
                 self.alarm(alarm, code, picture.as_deref())
             }
@@ -105,14 +119,23 @@ impl CoalJson {
 
     fn headcount(&self, headcount: &Headcount) -> Option<(&'static str, Value)> {
         let mouth = headcount.mouths.first()?;
-        let body = underground(&headcount.mine, self.codes.camera(mouth.camera.as_str()), headcount.people, headcount.at);
+        let body = underground(
+            &headcount.mine,
+            self.codes.camera(mouth.camera.as_str()),
+            headcount.people,
+            headcount.at,
+        );
         Some(("/mine/ai/undergroundCount", body))
     }
 
     fn health(&self, health: &CameraHealth) -> Option<(&'static str, Value)> {
         let case = match health.condition {
-            HealthCondition::Normal => return Some(self.status(health.camera.as_str(), true, &health.mine, health.at)),
-            HealthCondition::Lost => return Some(self.status(health.camera.as_str(), false, &health.mine, health.at)),
+            HealthCondition::Normal => {
+                return Some(self.status(health.camera.as_str(), true, &health.mine, health.at));
+            }
+            HealthCondition::Lost => {
+                return Some(self.status(health.camera.as_str(), false, &health.mine, health.at));
+            }
             HealthCondition::Covered => "0001",
             HealthCondition::Moved => "0002",
             HealthCondition::Dark => "0003",
@@ -157,13 +180,18 @@ impl CoalJson {
             SendAs::CameraStatus => {
                 Some(self.status(camera, alarm.phase == AlarmPhase::Cleared, &alarm.mine, alarm.at))
             }
-            SendAs::UndergroundCount => {
-                Some(("/mine/ai/undergroundCount", underground(&alarm.mine, self.codes.camera(camera), alarm.people, alarm.at)))
-            }
+            SendAs::UndergroundCount => Some((
+                "/mine/ai/undergroundCount",
+                underground(&alarm.mine, self.codes.camera(camera), alarm.people, alarm.at),
+            )),
             // These two calls tell that something happened; the interface has no word for its end.
             SendAs::CountingRecognition | SendAs::VideoAnomaly if alarm.phase == AlarmPhase::Cleared => None,
             SendAs::CountingRecognition | SendAs::VideoAnomaly => {
-                let case = if code.analysis_case.is_empty() { people(alarm.people) } else { code.analysis_case.clone() };
+                let case = if code.analysis_case.is_empty() {
+                    people(alarm.people)
+                } else {
+                    code.analysis_case.clone()
+                };
                 let pictures: Vec<String> = picture
                     .filter(|bytes| bytes.len() <= LARGEST_PICTURE_BYTES)
                     .map(|bytes| STANDARD.encode(bytes))
@@ -202,7 +230,13 @@ impl CoalJson {
                 ("client_secret", self.secret.as_str()),
                 ("scope", "mine"),
             ];
-            let answer = self.client.post(&url).form(&form).send().await.map_err(|error| reason(&error))?;
+            let answer = self
+                .client
+                .post(&url)
+                .form(&form)
+                .send()
+                .await
+                .map_err(|error| reason(&error))?;
             if !answer.status().is_success() {
                 return Err(format!("no token: {} answered {}", url, answer.status()));
             }
@@ -224,12 +258,20 @@ impl CoalJson {
         }
         let answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) => return Delivery::Unreachable { reason: reason(&error) },
+            Err(error) => {
+                return Delivery::Unreachable {
+                    reason: reason(&error),
+                };
+            }
         };
         let status = answer.status();
         let text: String = match answer.text().await {
             Ok(text) => text.chars().take(2000).collect(),
-            Err(error) => return Delivery::Unreachable { reason: reason(&error) },
+            Err(error) => {
+                return Delivery::Unreachable {
+                    reason: reason(&error),
+                };
+            }
         };
         judge(status, text)
     }
@@ -246,7 +288,11 @@ fn underground(mine: &MineCode, camera: &str, number: i64, at: UtcMicros) -> Val
 
 /// The error's chain without the URL, which may name what should not be logged.
 fn reason(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { "cannot reach the platform".to_owned() };
+    let mut text = if error.is_timeout() {
+        "no answer in time".to_owned()
+    } else {
+        "cannot reach the platform".to_owned()
+    };
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
@@ -259,18 +305,34 @@ fn reason(error: &reqwest::Error) -> String {
 fn judge(status: StatusCode, text: String) -> Delivery {
     let number = status.as_u16();
     let again = status.is_server_error()
-        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+        );
     if again {
-        return Delivery::Unreachable { reason: format!("the platform answered {number}: {text}") };
+        return Delivery::Unreachable {
+            reason: format!("the platform answered {number}: {text}"),
+        };
     }
     match serde_json::from_str::<Answer>(&text) {
-        Ok(answer) if number < 400 && answer.code == 200 => Delivery::Accepted { status: number, answer: text },
-        Ok(answer) if answer.code >= 500 => {
-            Delivery::Unreachable { reason: format!("the platform answered code {}: {}", answer.code, answer.msg) }
-        }
+        Ok(answer) if number < 400 && answer.code == 200 => Delivery::Accepted {
+            status: number,
+            answer: text,
+        },
+        Ok(answer) if answer.code >= 500 => Delivery::Unreachable {
+            reason: format!("the platform answered code {}: {}", answer.code, answer.msg),
+        },
         // A page that is not the platform's own answer comes from something between us and it.
-        Err(_) if number < 400 => Delivery::Unreachable { reason: format!("not the platform's answer: {text}") },
-        _ => Delivery::Refused { status: number, answer: text },
+        Err(_) if number < 400 => Delivery::Unreachable {
+            reason: format!("not the platform's answer: {text}"),
+        },
+        _ => Delivery::Refused {
+            status: number,
+            answer: text,
+        },
     }
 }
 

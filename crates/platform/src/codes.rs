@@ -53,8 +53,10 @@ impl CodeTable {
     /// # Errors
     /// The file cannot be read or is not such a table.
     pub fn load(path: &Path) -> Result<Self, PlatformError> {
-        let problem =
-            |cause: String| PlatformError::CodeTable { file: path.display().to_string(), cause };
+        let problem = |cause: String| PlatformError::CodeTable {
+            file: path.display().to_string(),
+            cause,
+        };
         let text = if path.as_os_str().is_empty() {
             DEFAULT_TABLE.to_owned()
         } else {
@@ -84,8 +86,14 @@ mod tests {
     fn the_products_own_table_can_be_read() {
         let table = CodeTable::load(Path::new("")).unwrap();
         let code = table.alarm(AlarmKind::PersonEnteredStoppedMine).unwrap();
-        assert_eq!((code.send_as, code.analysis_type.as_str()), (SendAs::CountingRecognition, "04"));
-        assert!(table.alarm(AlarmKind::PostEmpty).is_none(), "the interface has no code for it");
+        assert_eq!(
+            (code.send_as, code.analysis_type.as_str()),
+            (SendAs::CountingRecognition, "04")
+        );
+        assert!(
+            table.alarm(AlarmKind::PostEmpty).is_none(),
+            "the interface has no code for it"
+        );
     }
 
     #[test]
@@ -93,6 +101,9 @@ mod tests {
         let path = std::env::temp_dir().join(format!("mineseal-codes-{}.toml", std::process::id()));
         std::fs::write(&path, "[alarm.sunshine]\nsend_as = \"camera-status\"\n").unwrap();
         let problem = CodeTable::load(&path).unwrap_err().to_string();
-        assert!(problem.contains("sunshine") && problem.contains("mineseal-codes"), "{problem}");
+        assert!(
+            problem.contains("sunshine") && problem.contains("mineseal-codes"),
+            "{problem}"
+        );
     }
 }

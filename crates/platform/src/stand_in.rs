@@ -71,18 +71,26 @@ impl StandIn {
         record: Option<PathBuf>,
         shutdown: CancellationToken,
     ) -> Result<Self, PlatformError> {
-        let listener = TcpListener::bind(address).await.map_err(|cause| PlatformError::Network {
-            what: format!("listen on {address} for the stand-in platform"),
-            cause: cause.to_string(),
-        })?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|cause| PlatformError::Network {
+                what: format!("listen on {address} for the stand-in platform"),
+                cause: cause.to_string(),
+            })?;
         let address = listener.local_addr().unwrap_or(address);
-        let inner = Arc::new(Mutex::new(Inner { record, ..Inner::default() }));
+        let inner = Arc::new(Mutex::new(Inner {
+            record,
+            ..Inner::default()
+        }));
         let router = Router::new()
             .route("/coal/oauth2/client_token", post(grant))
             .route("/coal/mine/ai/{call}", post(take))
             .with_state(Arc::clone(&inner));
         tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await {
+            if let Err(error) = axum::serve(listener, router)
+                .with_graceful_shutdown(shutdown.cancelled_owned())
+                .await
+            {
                 tracing::error!(%error, "the stand-in platform broke off");
             }
         });
@@ -120,9 +128,14 @@ struct Grant {
 
 async fn grant(Form(asked): Form<Grant>) -> Response {
     if asked.scope != "mine" || asked.client_id.is_empty() || asked.client_secret.is_empty() {
-        return (StatusCode::UNAUTHORIZED, Json(json!({ "code": 401, "msg": "无效的客户端" }))).into_response();
+        return (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({ "code": 401, "msg": "无效的客户端" })),
+        )
+            .into_response();
     }
-    Json(json!({ "access_token": format!("token-of-{}", asked.client_id), "token_type": "bearer" })).into_response()
+    Json(json!({ "access_token": format!("token-of-{}", asked.client_id), "token_type": "bearer" }))
+        .into_response()
 }
 
 async fn take(State(inner): State<Arc<Mutex<Inner>>>, uri: Uri, Json(body): Json<Value>) -> Response {
@@ -142,13 +155,20 @@ async fn take(State(inner): State<Arc<Mutex<Inner>>>, uri: Uri, Json(body): Json
         if mine.len() != 12 || !mine.bytes().all(|byte| byte.is_ascii_digit()) {
             return answer(StatusCode::BAD_REQUEST, 400, "mineCode 必须为 12 位数字");
         }
-        if object.get("cameraCode").and_then(Value::as_str).is_none_or(str::is_empty) {
+        if object
+            .get("cameraCode")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
             return answer(StatusCode::BAD_REQUEST, 400, "缺少 cameraCode");
         }
     }
     let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
     for body in objects {
-        let received = Received { path: uri.path().trim_start_matches("/coal").to_owned(), body: shortened(body) };
+        let received = Received {
+            path: uri.path().trim_start_matches("/coal").to_owned(),
+            body: shortened(body),
+        };
         if let Some(record) = &inner.record
             && let Err(error) = append(record, &received)
         {
@@ -178,5 +198,9 @@ fn shortened(mut body: Value) -> Value {
 fn append(path: &PathBuf, received: &Received) -> std::io::Result<()> {
     let mut line = serde_json::to_string(received)?;
     line.push('\n');
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(line.as_bytes())
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?
+        .write_all(line.as_bytes())
 }

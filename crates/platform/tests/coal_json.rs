@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mineseal_domain::{AlarmKind, AlarmPhase, MineState, Severity, UtcMicros};
-use mineseal_platform::{Behaviour, CoalJson, CoalJsonSettings, Delivery, Outgoing, PlatformAdapter, StandIn};
+use mineseal_platform::{
+    Behaviour, CoalJson, CoalJsonSettings, Delivery, Outgoing, PlatformAdapter, StandIn,
+};
 use mineseal_schemas::{Alarm, Headcount, MouthCount};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -34,7 +36,9 @@ fn alarm(kind: AlarmKind, phase: AlarmPhase) -> Alarm {
 
 async fn pair(client: &str) -> (StandIn, CoalJson, CancellationToken) {
     let shutdown = CancellationToken::new();
-    let platform = StandIn::start("127.0.0.1:0".parse().unwrap(), None, shutdown.clone()).await.unwrap();
+    let platform = StandIn::start("127.0.0.1:0".parse().unwrap(), None, shutdown.clone())
+        .await
+        .unwrap();
     let secret = std::env::temp_dir().join(format!("mineseal-secret-{}", std::process::id()));
     std::fs::write(&secret, "s3cret\n").unwrap();
     let adapter = CoalJson::new(CoalJsonSettings {
@@ -51,9 +55,14 @@ async fn pair(client: &str) -> (StandIn, CoalJson, CancellationToken) {
 #[tokio::test]
 async fn an_alarm_arrives_with_its_code_its_original_time_and_its_picture() {
     let (platform, adapter, _shutdown) = pair("mine-7").await;
-    let outgoing =
-        Outgoing::Alarm(alarm(AlarmKind::PersonEnteredStoppedMine, AlarmPhase::Raised), Some(vec![1, 2, 3]));
-    assert!(matches!(adapter.deliver(&outgoing).await, Delivery::Accepted { status: 200, .. }));
+    let outgoing = Outgoing::Alarm(
+        alarm(AlarmKind::PersonEnteredStoppedMine, AlarmPhase::Raised),
+        Some(vec![1, 2, 3]),
+    );
+    assert!(matches!(
+        adapter.deliver(&outgoing).await,
+        Delivery::Accepted { status: 200, .. }
+    ));
     let received = platform.received();
     assert_eq!(received[0].path, "/mine/ai/countingRecog");
     let body = &received[0].body;
@@ -68,7 +77,12 @@ async fn an_alarm_arrives_with_its_code_its_original_time_and_its_picture() {
 #[tokio::test]
 async fn the_headcount_is_four_digits_and_never_below_zero() {
     let (platform, adapter, _shutdown) = pair("").await;
-    let mouth = MouthCount { camera: CAMERA.parse().unwrap(), line: "mouth".into(), entered: 12, left: 14 };
+    let mouth = MouthCount {
+        camera: CAMERA.parse().unwrap(),
+        line: "mouth".into(),
+        entered: 12,
+        left: 14,
+    };
     let headcount = Headcount {
         mine: MINE.parse().unwrap(),
         people: -2,
@@ -79,15 +93,25 @@ async fn the_headcount_is_four_digits_and_never_below_zero() {
         inconsistent: true,
         rule_version: 1,
     };
-    assert!(matches!(adapter.deliver(&Outgoing::Headcount(headcount)).await, Delivery::Accepted { .. }));
+    assert!(matches!(
+        adapter.deliver(&Outgoing::Headcount(headcount)).await,
+        Delivery::Accepted { .. }
+    ));
     assert_eq!(platform.received()[0].body["analysisCase"], "0000");
 }
 
 #[tokio::test]
 async fn an_alarm_without_a_code_is_refused_and_not_sent() {
     let (platform, adapter, _shutdown) = pair("").await;
-    let answer = adapter.deliver(&Outgoing::Alarm(alarm(AlarmKind::PostEmpty, AlarmPhase::Raised), None)).await;
-    let Delivery::Refused { status: 0, answer } = answer else { panic!("{answer:?}") };
+    let answer = adapter
+        .deliver(&Outgoing::Alarm(
+            alarm(AlarmKind::PostEmpty, AlarmPhase::Raised),
+            None,
+        ))
+        .await;
+    let Delivery::Refused { status: 0, answer } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(answer.contains("调度室空岗"), "{answer}");
     assert!(platform.received().is_empty());
 }
@@ -97,26 +121,40 @@ async fn refusing_stalling_and_being_away_are_told_apart() {
     let (platform, adapter, shutdown) = pair("mine-7").await;
     let outgoing = Outgoing::Alarm(alarm(AlarmKind::CameraOffline, AlarmPhase::Raised), None);
     platform.behave(Behaviour::Refuse);
-    assert!(matches!(adapter.deliver(&outgoing).await, Delivery::Refused { status: 400, .. }));
+    assert!(matches!(
+        adapter.deliver(&outgoing).await,
+        Delivery::Refused { status: 400, .. }
+    ));
     for behaviour in [Behaviour::Stall, Behaviour::Unavailable, Behaviour::Unauthorised] {
         platform.behave(behaviour);
         let answer = adapter.deliver(&outgoing).await;
-        assert!(matches!(answer, Delivery::Unreachable { .. }), "{behaviour:?}: {answer:?}");
+        assert!(
+            matches!(answer, Delivery::Unreachable { .. }),
+            "{behaviour:?}: {answer:?}"
+        );
     }
     platform.behave(Behaviour::Accept);
-    assert!(matches!(adapter.deliver(&outgoing).await, Delivery::Accepted { .. }), "it heals");
+    assert!(
+        matches!(adapter.deliver(&outgoing).await, Delivery::Accepted { .. }),
+        "it heals"
+    );
     shutdown.cancel();
     drop(platform);
     tokio::time::sleep(Duration::from_millis(600)).await;
     let answer = adapter.deliver(&outgoing).await;
-    let Delivery::Unreachable { reason } = answer else { panic!("{answer:?}") };
+    let Delivery::Unreachable { reason } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(!reason.contains("s3cret"));
 }
 
 #[tokio::test]
 async fn the_end_of_an_event_is_told_where_the_interface_has_a_word_for_it() {
     let (platform, adapter, _shutdown) = pair("").await;
-    let ended = Outgoing::Alarm(alarm(AlarmKind::PersonEnteredStoppedMine, AlarmPhase::Cleared), None);
+    let ended = Outgoing::Alarm(
+        alarm(AlarmKind::PersonEnteredStoppedMine, AlarmPhase::Cleared),
+        None,
+    );
     assert_eq!(adapter.deliver(&ended).await, Delivery::NotNeeded);
     let back = Outgoing::Alarm(alarm(AlarmKind::CameraOffline, AlarmPhase::Cleared), None);
     assert!(matches!(adapter.deliver(&back).await, Delivery::Accepted { .. }));

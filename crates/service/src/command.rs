@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{shutdown_on_signal, watch_bus};
 
 #[derive(Parser)]
-#[command(version, about = "One service of mineseal; `mineseal up` runs all of them in one process")]
+#[command(
+    version,
+    about = "One service of mineseal; `mineseal up` runs all of them in one process"
+)]
 struct Arguments {
     /// Configuration file in TOML; the environment (MINESEAL_SECTION__KEY) lies over it.
     #[arg(long, env = "MINESEAL_CONFIG")]
@@ -51,14 +54,24 @@ impl Context {
             client_id: service.to_owned(),
             properties: settings.kafka.properties.clone(),
         })?;
-        Ok(Self { settings, bus, health, metrics, shutdown })
+        Ok(Self {
+            settings,
+            bus,
+            health,
+            metrics,
+            shutdown,
+        })
     }
 }
 
 /// Prints an error and its causes the way an operator reads them; the code is 64 for a wrong configuration and 1
 /// for the rest.
 pub fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    let code = if error.is::<SettingsProblem>() { EXIT_USAGE } else { 1 };
+    let code = if error.is::<SettingsProblem>() {
+        EXIT_USAGE
+    } else {
+        1
+    };
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
@@ -71,7 +84,10 @@ pub fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     if let Some(SettingsProblem::Value { help, .. }) = error.downcast_ref::<SettingsProblem>() {
         text = format!("{text}\n  help: {help}");
     }
-    #[expect(clippy::print_stderr, reason = "telemetry may not run yet, and this is for the person at the terminal")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "telemetry may not run yet, and this is for the person at the terminal"
+    )]
     {
         eprintln!("{text}");
     }
@@ -105,7 +121,9 @@ where
     let settings = load(arguments.config.as_deref(), std::env::vars())?;
     if settings.kafka.brokers.is_empty() {
         return Err(Box::new(SettingsProblem::Value {
-            file: arguments.config.map_or("built-in defaults".into(), |path| path.display().to_string()),
+            file: arguments
+                .config
+                .map_or("built-in defaults".into(), |path| path.display().to_string()),
             key: "kafka.brokers".into(),
             what: "no broker is named, and a service alone does not start one".into(),
             help: "set KAFKA_BROKERS=host:port, or run `mineseal up`".into(),
@@ -125,10 +143,21 @@ where
         let shutdown = CancellationToken::new();
         shutdown_on_signal(shutdown.clone())?;
         let (health, metrics) = (Health::default(), Metrics::default());
-        let context = Context::new(service, settings, health.clone(), metrics.clone(), shutdown.clone())?;
+        let context = Context::new(
+            service,
+            settings,
+            health.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+        )?;
         let page = tokio::spawn(serve(address, health.clone(), metrics.clone(), shutdown.clone()));
-        let watch =
-            tokio::spawn(watch_bus(service, context.bus.clone(), health, metrics, shutdown.clone()));
+        let watch = tokio::spawn(watch_bus(
+            service,
+            context.bus.clone(),
+            health,
+            metrics,
+            shutdown.clone(),
+        ));
         let worked = work(context).await.map_err(Into::into);
         shutdown.cancel();
         watch.await?;

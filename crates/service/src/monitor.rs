@@ -39,16 +39,32 @@ pub async fn watch_bus(
                     metrics.gauge(metric, help, &labels).set(value as f64);
                 }
             };
-            set("records_published", "Records that all replicas have", topic.published);
+            set(
+                "records_published",
+                "Records that all replicas have",
+                topic.published,
+            );
             set("records_received", "Records that were read", topic.received);
-            set("records_dead", "Records that went to dead-letters", topic.dead_letters);
-            set("publish_failures", "Records that Kafka refused for good", topic.publish_failures);
+            set(
+                "records_dead",
+                "Records that went to dead-letters",
+                topic.dead_letters,
+            );
+            set(
+                "publish_failures",
+                "Records that Kafka refused for good",
+                topic.publish_failures,
+            );
             if topic.received > 0 {
-                metrics.gauge("lag_records", "Records behind the end of the topic", &labels).set(topic.lag as f64);
+                metrics
+                    .gauge("lag_records", "Records behind the end of the topic", &labels)
+                    .set(topic.lag as f64);
             }
         }
         let labels = [("service", service)];
-        metrics.gauge("rebalances", "Times that partitions came or went", &labels).set(statistics.rebalances as f64);
+        metrics
+            .gauge("rebalances", "Times that partitions came or went", &labels)
+            .set(statistics.rebalances as f64);
         metrics
             .gauge("commit_failures", "Offset commits that failed", &labels)
             .set(statistics.commit_failures as f64);

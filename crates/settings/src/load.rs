@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::SettingsProblem;
 use crate::sections::{
     ClickhouseSettings, ConsoleSettings, CounterSettings, EvidenceSettings, ExtractorSettings,
     ForwarderSettings, InferenceSettings, KafkaSettings, SinkSettings, TelemetrySettings,
 };
-use crate::SettingsProblem;
 
 /// Everything that can be set; each service reads its own sections.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -44,8 +44,12 @@ pub type EnvironmentVariable = (String, String);
 const PREFIX: &str = "MINESEAL_";
 
 /// Variables that begin like settings and mean something else.
-const NOT_SETTINGS: [&str; 4] =
-    ["MINESEAL_TEST_KAFKA", "MINESEAL_TEST_CLICKHOUSE", "MINESEAL_CLICKHOUSE_ENGINE", "MINESEAL_CACHE"];
+const NOT_SETTINGS: [&str; 4] = [
+    "MINESEAL_TEST_KAFKA",
+    "MINESEAL_TEST_CLICKHOUSE",
+    "MINESEAL_CLICKHOUSE_ENGINE",
+    "MINESEAL_CACHE",
+];
 
 /// Reads `file` if one is given, lays the environment over it and checks the whole.
 ///
@@ -82,12 +86,17 @@ pub fn load(
         };
         lay_over(&mut table, name, &path, value)?;
     }
-    let settings: Settings = serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-        let key = error.path().to_string();
-        let variable = format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase());
-        let place = if variables.iter().any(|(name, _)| *name == variable) { variable } else { origin.clone() };
-        explain(&place, &key, error.inner().message())
-    })?;
+    let settings: Settings =
+        serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
+            let key = error.path().to_string();
+            let variable = format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase());
+            let place = if variables.iter().any(|(name, _)| *name == variable) {
+                variable
+            } else {
+                origin.clone()
+            };
+            explain(&place, &key, error.inner().message())
+        })?;
     check(&settings, &origin)?;
     Ok(settings)
 }
@@ -140,10 +149,14 @@ fn lay_over(
     path: &[String],
     value: &str,
 ) -> Result<(), SettingsProblem> {
-    let Some((last, parents)) = path.split_last() else { return Ok(()) };
+    let Some((last, parents)) = path.split_last() else {
+        return Ok(());
+    };
     let mut current = table;
     for parent in parents {
-        let entry = current.entry(parent.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let entry = current
+            .entry(parent.clone())
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
         current = entry.as_table_mut().ok_or_else(|| {
             SettingsProblem::value(
                 variable,
@@ -164,19 +177,32 @@ fn lay_over(
 
 fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
     let wrong = |key: &str, what: String, help: &str| Err(SettingsProblem::value(origin, key, what, help));
-    for (key, address) in
-        [("console.listen", &settings.console.listen), ("telemetry.listen", &settings.telemetry.listen)]
-    {
+    for (key, address) in [
+        ("console.listen", &settings.console.listen),
+        ("telemetry.listen", &settings.telemetry.listen),
+    ] {
         if address.parse::<SocketAddr>().is_err() {
-            return wrong(key, format!("{address:?} is not an address with a port"), "write it as 127.0.0.1:8080");
+            return wrong(
+                key,
+                format!("{address:?} is not an address with a port"),
+                "write it as 127.0.0.1:8080",
+            );
         }
     }
     let kafka = &settings.kafka;
     if !(1..=1000).contains(&kafka.partitions) {
-        return wrong("kafka.partitions", format!("{} is not in 1..=1000", kafka.partitions), "6 serves some 60 mines");
+        return wrong(
+            "kafka.partitions",
+            format!("{} is not in 1..=1000", kafka.partitions),
+            "6 serves some 60 mines",
+        );
     }
     if !(1..=9).contains(&kafka.replication) {
-        return wrong("kafka.replication", format!("{} is not in 1..=9", kafka.replication), "1 broker: 1; 3 brokers: 3");
+        return wrong(
+            "kafka.replication",
+            format!("{} is not in 1..=9", kafka.replication),
+            "1 broker: 1; 3 brokers: 3",
+        );
     }
     let extractor = &settings.extractor;
     if !(64..=3840).contains(&extractor.picture_width) || extractor.picture_width % 2 != 0 {
@@ -187,36 +213,79 @@ fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
         );
     }
     if !(1..=100).contains(&extractor.jpeg_quality) {
-        return wrong("extractor.jpeg_quality", format!("{} is not in 1..=100", extractor.jpeg_quality), "75 is usual");
+        return wrong(
+            "extractor.jpeg_quality",
+            format!("{} is not in 1..=100", extractor.jpeg_quality),
+            "75 is usual",
+        );
     }
     if !(0.5..=600.0).contains(&extractor.stall_seconds) {
-        return wrong("extractor.stall_seconds", format!("{} is not in 0.5..=600", extractor.stall_seconds), "5 is usual");
+        return wrong(
+            "extractor.stall_seconds",
+            format!("{} is not in 0.5..=600", extractor.stall_seconds),
+            "5 is usual",
+        );
     }
     let inference = &settings.inference;
-    for (key, side) in [("inference.input_width", inference.input_width), ("inference.input_height", inference.input_height)] {
+    for (key, side) in [
+        ("inference.input_width", inference.input_width),
+        ("inference.input_height", inference.input_height),
+    ] {
         if side % 32 != 0 || side > 4096 {
-            return wrong(key, format!("{side} is not a multiple of 32 up to 4096"), "0 takes what the weights suggest");
+            return wrong(
+                key,
+                format!("{side} is not a multiple of 32 up to 4096"),
+                "0 takes what the weights suggest",
+            );
         }
     }
     if !(1..=256).contains(&inference.batch) {
-        return wrong("inference.batch", format!("{} is not in 1..=256", inference.batch), "4 on a CPU");
+        return wrong(
+            "inference.batch",
+            format!("{} is not in 1..=256", inference.batch),
+            "4 on a CPU",
+        );
     }
     if !(0.0..1.0).contains(&inference.score_threshold) {
-        return wrong("inference.score_threshold", format!("{} is not in 0..1", inference.score_threshold), "0.1 is usual");
+        return wrong(
+            "inference.score_threshold",
+            format!("{} is not in 0..1", inference.score_threshold),
+            "0.1 is usual",
+        );
     }
     if !(1..=10_000).contains(&settings.counter.commit_interval_milliseconds) {
-        return wrong("counter.commit_interval_milliseconds", "not in 1..=10000".into(), "100 is usual");
+        return wrong(
+            "counter.commit_interval_milliseconds",
+            "not in 1..=10000".into(),
+            "100 is usual",
+        );
     }
     if settings.counter.batch_records == 0 || settings.sink.batch_rows == 0 {
-        return wrong("counter.batch_records, sink.batch_rows", "0 would send nothing".into(), "leave them out");
+        return wrong(
+            "counter.batch_records, sink.batch_rows",
+            "0 would send nothing".into(),
+            "leave them out",
+        );
     }
     let database = &settings.clickhouse.database;
-    if database.is_empty() || !database.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return wrong("clickhouse.database", format!("{database:?} is not a plain name"), "letters, digits and _ only");
+    if database.is_empty()
+        || !database
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        return wrong(
+            "clickhouse.database",
+            format!("{database:?} is not a plain name"),
+            "letters, digits and _ only",
+        );
     }
     for platform in &settings.forwarder.platform {
         if !platform.url.starts_with("http://") && !platform.url.starts_with("https://") {
-            return wrong("forwarder.platform.url", format!("{:?} is not an HTTP URL", platform.url), "https://host/base");
+            return wrong(
+                "forwarder.platform.url",
+                format!("{:?} is not an HTTP URL", platform.url),
+                "https://host/base",
+            );
         }
     }
     Ok(())
@@ -233,7 +302,10 @@ mod tests {
     fn load_text(text: &str) -> Result<Settings, SettingsProblem> {
         let folder = std::env::temp_dir().join(format!("mineseal-settings-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(format!("{:x}.toml", text.len() * 31 + text.bytes().map(usize::from).sum::<usize>()));
+        let path = folder.join(format!(
+            "{:x}.toml",
+            text.len() * 31 + text.bytes().map(usize::from).sum::<usize>()
+        ));
         std::fs::write(&path, text).unwrap();
         load(Some(&path), [])
     }
@@ -257,21 +329,33 @@ mod tests {
 
     #[test]
     fn a_wrong_variable_is_named() {
-        let problem = load(None, [variable("MINESEAL_INFERENCE__WORKERS", "many")]).unwrap_err().to_string();
+        let problem = load(None, [variable("MINESEAL_INFERENCE__WORKERS", "many")])
+            .unwrap_err()
+            .to_string();
         assert!(problem.contains("MINESEAL_INFERENCE__WORKERS"), "{problem}");
         assert!(problem.contains("inference.workers"), "{problem}");
     }
 
     #[test]
     fn a_wrong_value_names_file_line_and_key() {
-        let problem = load_text("[inference]\nworkers = \"two\"\n").unwrap_err().to_string();
-        assert!(problem.contains("line 2") && problem.contains("inference.workers"), "{problem}");
+        let problem = load_text("[inference]\nworkers = \"two\"\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problem.contains("line 2") && problem.contains("inference.workers"),
+            "{problem}"
+        );
     }
 
     #[test]
     fn an_unknown_key_is_refused() {
-        let problem = load_text("[console]\nlissten = \"127.0.0.1:1\"\n").unwrap_err().to_string();
-        assert!(problem.contains("lissten") && problem.contains("listen"), "{problem}");
+        let problem = load_text("[console]\nlissten = \"127.0.0.1:1\"\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problem.contains("lissten") && problem.contains("listen"),
+            "{problem}"
+        );
     }
 
     #[test]

@@ -113,8 +113,10 @@ pub struct RegisteredMines {
 /// The first thing that is wrong: file, key, what, and how to mend it.
 pub fn load_mines(path: &Path, now: UtcMicros, by: &str) -> Result<RegisteredMines, SettingsProblem> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| SettingsProblem::Unreadable { file: file.clone(), cause: cause.to_string() })?;
+    let text = std::fs::read_to_string(path).map_err(|cause| SettingsProblem::Unreadable {
+        file: file.clone(),
+        cause: cause.to_string(),
+    })?;
     let mut registered = parse_mines(&file, &text, now, by)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     for camera in &mut registered.cameras {
@@ -161,15 +163,28 @@ pub fn parse_mines(
         let key = format!("mine {:?}", entry.name);
         let wrong = |what: String, help: &str| SettingsProblem::value(file, key.clone(), what, help);
         let code: MineCode = entry.code.parse().map_err(|error: mineseal_domain::CodeError| {
-            wrong(error.to_string(), "the twelve digits stand in the mine's registration with the authority")
+            wrong(
+                error.to_string(),
+                "the twelve digits stand in the mine's registration with the authority",
+            )
         })?;
         if !mine_codes.insert(code.clone()) {
-            return Err(wrong(format!("mine code {code} stands here twice"), "give each mine its own code"));
+            return Err(wrong(
+                format!("mine code {code} stands here twice"),
+                "give each mine its own code",
+            ));
         }
         if entry.headcount_limit < 0 {
-            return Err(wrong("headcount_limit is below zero".into(), "write the approved number of people"));
+            return Err(wrong(
+                "headcount_limit is below zero".into(),
+                "write the approved number of people",
+            ));
         }
-        let shifts = entry.shift.into_iter().map(|shift| shift.checked(file, &key)).collect::<Result<_, _>>()?;
+        let shifts = entry
+            .shift
+            .into_iter()
+            .map(|shift| shift.checked(file, &key))
+            .collect::<Result<_, _>>()?;
         for camera in entry.camera {
             let camera = camera.checked(file, &code, now)?;
             if !camera_codes.insert(camera.code.clone()) {
@@ -211,7 +226,11 @@ impl ShiftEntry {
                 )
             })
         };
-        Ok(Shift { start_minute: minute(&self.start)?, end_minute: minute(&self.end)?, name: self.name })
+        Ok(Shift {
+            start_minute: minute(&self.start)?,
+            end_minute: minute(&self.end)?,
+            name: self.name,
+        })
     }
 }
 
@@ -220,27 +239,42 @@ impl CameraEntry {
         let key = format!("camera {:?} of mine {mine}", self.name);
         let wrong = |what: String, help: &str| SettingsProblem::value(file, key.clone(), what, help);
         let code: CameraCode = self.code.parse().map_err(|error: mineseal_domain::CodeError| {
-            wrong(error.to_string(), "see the table of the camera code in docs/user-guide.md")
+            wrong(
+                error.to_string(),
+                "see the table of the camera code in docs/user-guide.md",
+            )
         })?;
-        let place = PlaceClass::try_from(self.place)
-            .map_err(|error| wrong(error.to_string(), "42 main shaft, 43 auxiliary shaft, 53 vehicle gate, 40 dispatch room, 14 belt head"))?;
+        let place = PlaceClass::try_from(self.place).map_err(|error| {
+            wrong(
+                error.to_string(),
+                "42 main shaft, 43 auxiliary shaft, 53 vehicle gate, 40 dispatch room, 14 belt head",
+            )
+        })?;
         if !(self.frames_per_second > 0.0 && self.frames_per_second <= 60.0) {
             return Err(wrong(
                 format!("frames_per_second {} is not in (0, 60]", self.frames_per_second),
                 "5 for people, 8 for vehicles, 2 for belts, 1 for rooms",
             ));
         }
-        if self.source.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@')) {
+        if self
+            .source
+            .split_once("://")
+            .is_some_and(|(_, rest)| rest.split('/').next().unwrap_or("").contains('@'))
+        {
             return Err(wrong(
                 "the URL holds a user or password, which would be stored on the bus".into(),
                 "put `user:password` into a file of extractor.credentials_directory and name it as `credential`",
             ));
         }
-        let needs_line = self.analyses.iter().any(|analysis| {
-            matches!(analysis, Analysis::PersonCrossing | Analysis::VehicleCrossing)
-        });
+        let needs_line = self
+            .analyses
+            .iter()
+            .any(|analysis| matches!(analysis, Analysis::PersonCrossing | Analysis::VehicleCrossing));
         if needs_line && self.line.is_empty() {
-            return Err(wrong("crossings are asked for but there is no line".into(), "add [[mine.camera.line]]"));
+            return Err(wrong(
+                "crossings are asked for but there is no line".into(),
+                "add [[mine.camera.line]]",
+            ));
         }
         let mut lines = Vec::new();
         for entry in self.line {
@@ -250,12 +284,22 @@ impl CameraEntry {
         for entry in self.region {
             if entry.corners.len() < 3 || entry.corners.iter().any(|corner| !inside(*corner)) {
                 return Err(wrong(
-                    format!("region {:?} needs at least three corners inside the picture", entry.name),
+                    format!(
+                        "region {:?} needs at least three corners inside the picture",
+                        entry.name
+                    ),
                     "corners are fractions of the picture's width and height, 0 to 1",
                 ));
             }
-            let corners = entry.corners.iter().map(|[x, y]| Point { x: *x, y: *y }).collect();
-            regions.push(Region { name: entry.name, corners });
+            let corners = entry
+                .corners
+                .iter()
+                .map(|[x, y]| Point { x: *x, y: *y })
+                .collect();
+            regions.push(Region {
+                name: entry.name,
+                corners,
+            });
         }
         Ok(Camera {
             code,
@@ -265,7 +309,10 @@ impl CameraEntry {
             source: self.source,
             credential: self.credential,
             repeat: self.repeat,
-            sampling: Sampling { frames_per_second: self.frames_per_second, key_frames_only: self.key_frames_only },
+            sampling: Sampling {
+                frames_per_second: self.frames_per_second,
+                key_frames_only: self.key_frames_only,
+            },
             analyses: self.analyses,
             lines,
             regions,
@@ -290,13 +337,28 @@ impl LineEntry {
             ));
         }
         let line = Line {
-            from: Point { x: self.from[0], y: self.from[1] },
-            to: Point { x: self.to[0], y: self.to[1] },
+            from: Point {
+                x: self.from[0],
+                y: self.from[1],
+            },
+            to: Point {
+                x: self.to[0],
+                y: self.to[1],
+            },
         };
         if line.length() < 0.02 {
-            return Err(wrong("the ends fall together".into(), "draw it across the whole way"));
+            return Err(wrong(
+                "the ends fall together".into(),
+                "draw it across the whole way",
+            ));
         }
-        Ok(CountingLine { name: self.name, line, group: self.counts, anchor: self.anchor, regular: self.regular })
+        Ok(CountingLine {
+            name: self.name,
+            line,
+            group: self.counts,
+            anchor: self.anchor,
+            regular: self.regular,
+        })
     }
 }
 
@@ -328,7 +390,9 @@ to = [0.9, 0.6]
 
     fn problem(from: &str, to: &str) -> String {
         assert!(GOOD.contains(from), "{from}");
-        parse_mines("mines.toml", &GOOD.replace(from, to), UtcMicros(1), "test").unwrap_err().to_string()
+        parse_mines("mines.toml", &GOOD.replace(from, to), UtcMicros(1), "test")
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -341,9 +405,15 @@ to = [0.9, 0.6]
     #[test]
     fn what_is_wrong_is_named() {
         let text = problem("\"150602999001\"", "\"15060299900\"");
-        assert!(text.contains("12 digits") && text.contains("示例一号煤矿"), "{text}");
+        assert!(
+            text.contains("12 digits") && text.contains("示例一号煤矿"),
+            "{text}"
+        );
         let text = problem("to = [0.9, 0.6]", "to = [1.9, 0.6]");
-        assert!(text.contains("leaves the picture") && text.contains("mouth"), "{text}");
+        assert!(
+            text.contains("leaves the picture") && text.contains("mouth"),
+            "{text}"
+        );
         let text = problem("place = 43", "place = 99");
         assert!(text.contains("1..=54"), "{text}");
         let text = problem("frames_per_second = 5", "frames_per_second = 0");
@@ -361,7 +431,12 @@ to = [0.9, 0.6]
         let folder = std::env::temp_dir().join(format!("mineseal-mines-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("mines.toml"), GOOD).unwrap();
-        let text = load_mines(&folder.join("mines.toml"), UtcMicros(1), "test").unwrap_err().to_string();
-        assert!(text.contains("shaft.mp4") && text.contains("does not exist"), "{text}");
+        let text = load_mines(&folder.join("mines.toml"), UtcMicros(1), "test")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("shaft.mp4") && text.contains("does not exist"),
+            "{text}"
+        );
     }
 }

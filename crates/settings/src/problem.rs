@@ -9,7 +9,10 @@ pub const EXIT_USAGE: i32 = 64;
 pub enum SettingsProblem {
     /// A file cannot be read.
     #[error("cannot read {file}: {cause}")]
-    #[diagnostic(code(mineseal::config::unreadable), help("check the path and its permissions"))]
+    #[diagnostic(
+        code(mineseal::config::unreadable),
+        help("check the path and its permissions")
+    )]
     Unreadable {
         /// Path as given.
         file: String,
@@ -39,6 +42,11 @@ impl SettingsProblem {
         what: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self::Value { file: file.into(), key: key.into(), what: what.into(), help: help.into() }
+        Self::Value {
+            file: file.into(),
+            key: key.into(),
+            what: what.into(),
+            help: help.into(),
+        }
     }
 }

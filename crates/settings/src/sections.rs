@@ -137,7 +137,10 @@ pub struct CounterSettings {
 
 impl Default for CounterSettings {
     fn default() -> Self {
-        Self { commit_interval_milliseconds: 100, batch_records: 500 }
+        Self {
+            commit_interval_milliseconds: 100,
+            batch_records: 500,
+        }
     }
 }
 
@@ -153,7 +156,10 @@ pub struct SinkSettings {
 
 impl Default for SinkSettings {
     fn default() -> Self {
-        Self { batch_interval_milliseconds: 500, batch_rows: 20_000 }
+        Self {
+            batch_interval_milliseconds: 500,
+            batch_rows: 20_000,
+        }
     }
 }
 
@@ -204,7 +210,9 @@ pub struct ConsoleSettings {
 
 impl Default for ConsoleSettings {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned() }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+        }
     }
 }
 

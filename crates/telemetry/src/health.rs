@@ -109,7 +109,10 @@ impl Health {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let report = self.report();
-        !report.is_empty() && report.iter().all(|service| service.state == ServiceState::Ready && !service.hangs)
+        !report.is_empty()
+            && report
+                .iter()
+                .all(|service| service.state == ServiceState::Ready && !service.hangs)
     }
 
     /// Every service has been ready once.
@@ -129,7 +132,10 @@ mod tests {
         let health = Health::default();
         health.register("counter", Duration::ZERO);
         health.set("counter", ServiceState::Ready, "");
-        assert!(!health.is_live(), "no silence is allowed, and some time has passed");
+        assert!(
+            !health.is_live(),
+            "no silence is allowed, and some time has passed"
+        );
         health.register("sink", Duration::from_secs(60));
         health.set("sink", ServiceState::Waiting, "ClickHouse is away");
         assert!(!health.is_ready());

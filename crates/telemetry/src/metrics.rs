@@ -30,7 +30,10 @@ impl std::fmt::Debug for Metrics {
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 impl Metrics {
@@ -40,10 +43,16 @@ impl Metrics {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !inner.counters.contains_key(name) {
             let family = Family::<Labels, Counter>::default();
-            inner.registry.register(format!("mineseal_{name}"), help, family.clone());
+            inner
+                .registry
+                .register(format!("mineseal_{name}"), help, family.clone());
             inner.counters.insert(name, family);
         }
-        inner.counters.get(name).map(|family| family.get_or_create(&labels(pairs)).clone()).unwrap_or_default()
+        inner
+            .counters
+            .get(name)
+            .map(|family| family.get_or_create(&labels(pairs)).clone())
+            .unwrap_or_default()
     }
 
     /// A gauge `mineseal_<name>`; made at first use.
@@ -57,10 +66,16 @@ impl Metrics {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if !inner.gauges.contains_key(name) {
             let family = Family::<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>::default();
-            inner.registry.register(format!("mineseal_{name}"), help, family.clone());
+            inner
+                .registry
+                .register(format!("mineseal_{name}"), help, family.clone());
             inner.gauges.insert(name, family);
         }
-        inner.gauges.get(name).map(|family| family.get_or_create(&labels(pairs)).clone()).unwrap_or_default()
+        inner
+            .gauges
+            .get(name)
+            .map(|family| family.get_or_create(&labels(pairs)).clone())
+            .unwrap_or_default()
     }
 
     /// All series in the OpenMetrics text format.
@@ -82,11 +97,20 @@ mod tests {
     #[test]
     fn the_same_name_and_labels_are_one_series() {
         let metrics = Metrics::default();
-        metrics.counter("frames_published", "Frames published", &[("camera", "1")]).inc();
-        metrics.counter("frames_published", "Frames published", &[("camera", "1")]).inc_by(2);
-        metrics.gauge("headcount", "People underground", &[("mine", "2")]).set(7.0);
+        metrics
+            .counter("frames_published", "Frames published", &[("camera", "1")])
+            .inc();
+        metrics
+            .counter("frames_published", "Frames published", &[("camera", "1")])
+            .inc_by(2);
+        metrics
+            .gauge("headcount", "People underground", &[("mine", "2")])
+            .set(7.0);
         let text = metrics.text();
-        assert!(text.contains("mineseal_frames_published_total{camera=\"1\"} 3"), "{text}");
+        assert!(
+            text.contains("mineseal_frames_published_total{camera=\"1\"} 3"),
+            "{text}"
+        );
         assert!(text.contains("mineseal_headcount{mine=\"2\"} 7"), "{text}");
     }
 }

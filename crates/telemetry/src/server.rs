@@ -15,7 +15,9 @@ use crate::{Health, Metrics};
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// The port is taken, or the address is not this machine's.
-    #[error("cannot listen on {address} (telemetry.listen): {cause}; stop what uses the port or set MINESEAL_TELEMETRY__LISTEN")]
+    #[error(
+        "cannot listen on {address} (telemetry.listen): {cause}; stop what uses the port or set MINESEAL_TELEMETRY__LISTEN"
+    )]
     Listen {
         /// As given.
         address: SocketAddr,
@@ -43,16 +45,31 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
-    let listener =
-        TcpListener::bind(address).await.map_err(|cause| ServerError::Listen { address, cause })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|cause| ServerError::Listen { address, cause })?;
     let router = Router::new()
-        .route("/livez", get(|State(shared): State<Shared>| async move { answer(shared.health.is_live()) }))
-        .route("/readyz", get(|State(shared): State<Shared>| async move { answer(shared.health.is_ready()) }))
-        .route("/startupz", get(|State(shared): State<Shared>| async move { answer(shared.health.has_started()) }))
-        .route("/health", get(|State(shared): State<Shared>| async move { Json(shared.health.report()) }))
+        .route(
+            "/livez",
+            get(|State(shared): State<Shared>| async move { answer(shared.health.is_live()) }),
+        )
+        .route(
+            "/readyz",
+            get(|State(shared): State<Shared>| async move { answer(shared.health.is_ready()) }),
+        )
+        .route(
+            "/startupz",
+            get(|State(shared): State<Shared>| async move { answer(shared.health.has_started()) }),
+        )
+        .route(
+            "/health",
+            get(|State(shared): State<Shared>| async move { Json(shared.health.report()) }),
+        )
         .route("/metrics", get(metrics_page))
         .with_state(Shared { health, metrics });
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await?;
     Ok(())
 }
 
@@ -88,7 +105,11 @@ mod tests {
 
     #[tokio::test]
     async fn probes_tell_live_from_ready_and_a_taken_port_is_an_error() {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let (health, shutdown) = (Health::default(), CancellationToken::new());
         health.register("counter", Duration::from_secs(60));
         let server = tokio::spawn(serve(free, health.clone(), Metrics::default(), shutdown.clone()));
@@ -96,7 +117,9 @@ mod tests {
         assert_eq!(status(&format!("http://{free}/readyz")).await, 503);
         health.set("counter", ServiceState::Ready, "");
         assert_eq!(status(&format!("http://{free}/readyz")).await, 200);
-        let second = serve(free, health, Metrics::default(), shutdown.clone()).await.unwrap_err();
+        let second = serve(free, health, Metrics::default(), shutdown.clone())
+            .await
+            .unwrap_err();
         assert!(second.to_string().contains(&free.to_string()));
         shutdown.cancel();
         server.await.unwrap().unwrap();

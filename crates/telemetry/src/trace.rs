@@ -28,7 +28,9 @@ pub struct TelemetryOptions {
 #[derive(Debug, Error)]
 pub enum TelemetryError {
     /// The filter cannot be read.
-    #[error("telemetry.filter {filter:?} is wrong: {cause}; write it as \"info\" or \"info,mineseal_bus=debug\"")]
+    #[error(
+        "telemetry.filter {filter:?} is wrong: {cause}; write it as \"info\" or \"info,mineseal_bus=debug\""
+    )]
     Filter {
         /// As given.
         filter: String,
@@ -71,10 +73,16 @@ impl Drop for TelemetryGuard {
 /// A filter or an endpoint that cannot be used, or a second start in one process.
 pub fn start(options: &TelemetryOptions) -> Result<TelemetryGuard, TelemetryError> {
     global::set_text_map_propagator(TraceContextPropagator::new());
-    let filter = EnvFilter::try_new(&options.filter)
-        .map_err(|cause| TelemetryError::Filter { filter: options.filter.clone(), cause: cause.to_string() })?;
+    let filter = EnvFilter::try_new(&options.filter).map_err(|cause| TelemetryError::Filter {
+        filter: options.filter.clone(),
+        cause: cause.to_string(),
+    })?;
     let lines = if options.json {
-        fmt::layer().json().flatten_event(true).with_filter(filter).boxed()
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_filter(filter)
+            .boxed()
     } else {
         fmt::layer().with_target(false).with_filter(filter).boxed()
     };
@@ -84,7 +92,11 @@ pub fn start(options: &TelemetryOptions) -> Result<TelemetryGuard, TelemetryErro
             .with_tracer(provider.tracer("mineseal"))
             .with_filter(EnvFilter::new("off,mineseal=info"))
     });
-    tracing_subscriber::registry().with(lines).with(spans).try_init().map_err(|_| TelemetryError::Twice)?;
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(spans)
+        .try_init()
+        .map_err(|_| TelemetryError::Twice)?;
     if let Some(provider) = &provider {
         global::set_tracer_provider(provider.clone());
     }

@@ -7,12 +7,12 @@ use crate::track::Track;
 /// order in which sums are rounded.
 const ONE: f64 = 1e6;
 
-/// Squared Mahalanobis distance of the centre beyond which nothing is possible: one in 3000 of a track's own
+/// Squared Mahalanobis distance of the centre beyond which nothing is possible: one in 400 of a track's own
 /// detections lies farther out (chi-squared, two degrees of freedom).
-const MOST_SURPRISE: f64 = 16.0;
+const MOST_SURPRISE: f64 = 12.0;
 
 /// The uncertainty of a track that was long not seen grows without end; what it may claim does not. In sizes.
-const MOST_DEVIATION: f64 = 1.2;
+const MOST_DEVIATION: f64 = 0.4;
 
 /// People bend and are half hidden, boxes flicker; more than this is another object.
 const LEAST_HEIGHT_RATIO: f64 = 0.6;
@@ -21,7 +21,7 @@ const LEAST_HEIGHT_RATIO: f64 = 0.6;
 const LEAST_WIDTH_RATIO: f64 = 0.33;
 
 /// Distance, in sizes, that halves the likeness.
-const HALF_LIKENESS: f64 = 0.11;
+const HALF_LIKENESS: f64 = 0.08;
 
 /// Of two detections at equal distance, the one of the same height: neighbours differ in height more than one
 /// person does from frame to frame.
@@ -45,7 +45,11 @@ pub(crate) fn associate(tracks: &[&Track], detections: &[&Detection]) -> Vec<(us
         for (detection_index, detection) in detections.iter().enumerate() {
             let likeness = (likeness(&expected, &detection.bounding_box) * ONE) as i64;
             if likeness > 0 {
-                pairs.push(Pair { track: track_index, detection: detection_index, likeness });
+                pairs.push(Pair {
+                    track: track_index,
+                    detection: detection_index,
+                    likeness,
+                });
             }
         }
     }
@@ -92,7 +96,10 @@ fn likeness(expected: &Expectation, seen: &BoundingBox) -> f64 {
 fn clusters(pairs: &[Pair], tracks: usize, detections: usize) -> Vec<Vec<Pair>> {
     let mut parent: Vec<usize> = (0..tracks + detections).collect();
     for pair in pairs {
-        let (a, b) = (root(&mut parent, pair.track), root(&mut parent, tracks + pair.detection));
+        let (a, b) = (
+            root(&mut parent, pair.track),
+            root(&mut parent, tracks + pair.detection),
+        );
         parent[a.max(b)] = a.min(b);
     }
     let mut by_root = vec![Vec::new(); tracks];
@@ -127,10 +134,18 @@ fn assign(cluster: &[Pair]) -> Vec<(usize, usize)> {
     // The library wants at least as many columns as rows. Places without a pair weigh nothing, so that to leave
     // a row unpaired is a choice like any other.
     let upright = tracks.len() <= detections.len();
-    let (rows, columns) = if upright { (&tracks, &detections) } else { (&detections, &tracks) };
+    let (rows, columns) = if upright {
+        (&tracks, &detections)
+    } else {
+        (&detections, &tracks)
+    };
     let mut weights = Matrix::new(rows.len(), columns.len(), 0_i64);
     for pair in cluster {
-        let (row, column) = if upright { (pair.track, pair.detection) } else { (pair.detection, pair.track) };
+        let (row, column) = if upright {
+            (pair.track, pair.detection)
+        } else {
+            (pair.detection, pair.track)
+        };
         if let (Ok(row), Ok(column)) = (rows.binary_search(&row), columns.binary_search(&column)) {
             weights[(row, column)] = pair.likeness;
         }

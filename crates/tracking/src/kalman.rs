@@ -2,6 +2,10 @@ use mineseal_domain::BoundingBox;
 use nalgebra::{Matrix2, Vector2};
 use serde::{Deserialize, Serialize};
 
+/// Standard deviation of a detection's centre with the worst detector that is still followed, in sides: what may
+/// belong to a track is judged by this, what it is worth to the filter by the model's own.
+const LARGEST_JITTER: f64 = 0.08;
+
 /// How one quantity of a box moves and is seen. Lengths are shares of the box's longer side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AxisModel {
@@ -120,8 +124,8 @@ impl BoxFilter {
     }
 
     /// Standard deviations, in pixels, with which a detection's centre is expected around the estimate's.
-    pub(crate) fn centre_deviation(&self, model: &MotionModel) -> [f64; 2] {
-        let variance = (model.centre.jitter * self.scale()).powi(2);
+    pub(crate) fn centre_deviation(&self) -> [f64; 2] {
+        let variance = (LARGEST_JITTER * self.scale()).powi(2);
         [&self.x, &self.y].map(|axis| (axis.covariance[(0, 0)] + variance).sqrt())
     }
 

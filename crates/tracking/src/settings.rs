@@ -26,9 +26,9 @@ pub struct TrackerSettings {
 impl Default for TrackerSettings {
     fn default() -> Self {
         Self {
-            high_score: 0.35,
+            high_score: 0.3,
             low_score: 0.1,
-            new_track_score: 0.5,
+            new_track_score: 0.55,
             confirming_hits: 3,
             confirming_score: 0.7,
             keep_seconds: 1.5,
@@ -43,8 +43,20 @@ impl TrackerSettings {
     #[must_use]
     pub(crate) fn in_range(self) -> Self {
         let default = Self::default();
-        let score = |value: f32, otherwise: f32| if value.is_nan() { otherwise } else { value.clamp(0.0, 1.0) };
-        let seconds = |value: f64, otherwise: f64| if value.is_nan() { otherwise } else { value.clamp(0.0, 60.0) };
+        let score = |value: f32, otherwise: f32| {
+            if value.is_nan() {
+                otherwise
+            } else {
+                value.clamp(0.0, 1.0)
+            }
+        };
+        let seconds = |value: f64, otherwise: f64| {
+            if value.is_nan() {
+                otherwise
+            } else {
+                value.clamp(0.0, 60.0)
+            }
+        };
         Self {
             high_score: score(self.high_score, default.high_score),
             low_score: score(self.low_score, default.low_score),

@@ -1,4 +1,4 @@
-use mineseal_domain::{Detection, ObjectClass, ObjectGroup, UtcMicros};
+use mineseal_domain::{BoundingBox, Detection, ObjectClass, ObjectGroup, UtcMicros};
 use serde::{Deserialize, Serialize};
 
 use crate::TrackerSettings;
@@ -16,6 +16,8 @@ pub struct TrackedObject {
     pub hits: u32,
     /// The track was found often or surely enough to be believed (see [`TrackerSettings`]).
     pub confirmed: bool,
+    /// Where the object is by all detections so far: steadier than the detection, which loses legs and arms.
+    pub estimate: BoundingBox,
 }
 
 /// What is followed together: the members of a group are one kind, every other class is a kind of its own.
@@ -30,19 +32,39 @@ impl Kind {
         class.group().map_or(Self::Class(class), Self::Group)
     }
 
-    /// People are slower than what has wheels, for their size, and keep their pace better.
+    /// People are slower than what has wheels, for their size, and stop sooner where they are not seen.
     pub(crate) fn motion(self) -> MotionModel {
         let centre = match self {
-            Self::Group(ObjectGroup::Person) => AxisModel { first_velocity: 0.8, agitation: 0.16, ..CENTRE },
+            Self::Group(ObjectGroup::Person) => AxisModel {
+                first_velocity: 0.8,
+                agitation: 0.16,
+                memory_seconds: 2.5,
+                ..CENTRE
+            },
             Self::Group(ObjectGroup::Vehicle) | Self::Class(_) => CENTRE,
         };
-        MotionModel { centre, extent: EXTENT }
+        MotionModel {
+            centre,
+            extent: EXTENT,
+        }
     }
 }
 
-const CENTRE: AxisModel = AxisModel { first_velocity: 3.0, agitation: 1.6, memory_seconds: 4.0, jitter: 0.05 };
+/// Of everything but people.
+const CENTRE: AxisModel = AxisModel {
+    first_velocity: 3.0,
+    agitation: 1.6,
+    memory_seconds: 4.0,
+    jitter: 0.042,
+};
 
-const EXTENT: AxisModel = AxisModel { first_velocity: 0.1, agitation: 0.2, memory_seconds: 1.2, jitter: 0.06 };
+/// Of everything: boxes grow and shrink slowly.
+const EXTENT: AxisModel = AxisModel {
+    first_velocity: 0.06,
+    agitation: 0.15,
+    memory_seconds: 1.3,
+    jitter: 0.055,
+};
 
 /// One followed object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +82,14 @@ impl Track {
     pub(crate) fn new(number: i64, at: UtcMicros, detection: &Detection) -> Self {
         let kind = Kind::of(detection.class);
         let filter = BoxFilter::new(&detection.bounding_box, &kind.motion());
-        Self { number, kind, hits: 1, seen_at: at, best_score: detection.score, filter }
+        Self {
+            number,
+            kind,
+            hits: 1,
+            seen_at: at,
+            best_score: detection.score,
+            filter,
+        }
     }
 
     pub(crate) fn predict(&mut self, seconds: f64) {
@@ -77,13 +106,20 @@ impl Track {
     pub(crate) fn expectation(&self) -> Expectation {
         Expectation {
             bounding_box: self.filter.bounding_box(),
-            deviation: self.filter.centre_deviation(&self.kind.motion()),
+            deviation: self.filter.centre_deviation(),
         }
     }
 
     /// What is told of the track when it was found as `detection`.
     pub(crate) fn object(&self, detection: Detection, settings: &TrackerSettings) -> TrackedObject {
         let confirmed = self.hits >= settings.confirming_hits || self.best_score >= settings.confirming_score;
-        TrackedObject { track: self.number, detection, hits: self.hits, confirmed }
+        let estimate = self.filter.bounding_box();
+        TrackedObject {
+            track: self.number,
+            detection,
+            hits: self.hits,
+            confirmed,
+            estimate,
+        }
     }
 }

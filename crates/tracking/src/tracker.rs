@@ -23,7 +23,12 @@ impl Tracker {
     /// A tracker that has seen nothing. Settings out of range are brought into it.
     #[must_use]
     pub fn new(settings: TrackerSettings) -> Self {
-        Self { settings: settings.in_range(), tracks: Vec::new(), next_number: 1, last: None }
+        Self {
+            settings: settings.in_range(),
+            tracks: Vec::new(),
+            next_number: 1,
+            last: None,
+        }
     }
 
     /// Takes the detections of the frame of time `at` and returns the objects found in it, by track number.
@@ -45,13 +50,18 @@ impl Tracker {
             }
         }
         let detections = self.usable(detections);
-        let mut kinds: Vec<Kind> = detections.iter().map(|detection| Kind::of(detection.class)).collect();
+        let mut kinds: Vec<Kind> = detections
+            .iter()
+            .map(|detection| Kind::of(detection.class))
+            .collect();
         kinds.sort_unstable();
         kinds.dedup();
         let mut found = Vec::new();
         for kind in kinds {
-            let of_kind: Vec<&Detection> =
-                detections.iter().filter(|detection| Kind::of(detection.class) == kind).collect();
+            let of_kind: Vec<&Detection> = detections
+                .iter()
+                .filter(|detection| Kind::of(detection.class) == kind)
+                .collect();
             self.follow(at, kind, &of_kind, &mut found);
         }
         self.last = Some(at);
@@ -61,10 +71,19 @@ impl Tracker {
 
     /// Detections of one kind: first those with high scores to all tracks, then those with low scores to the
     /// tracks that were found in the frame before; what is left with a high score starts a track.
-    fn follow(&mut self, at: UtcMicros, kind: Kind, detections: &[&Detection], found: &mut Vec<TrackedObject>) {
-        let (high, low): (Vec<&Detection>, Vec<&Detection>) =
-            detections.iter().partition(|detection| detection.score >= self.settings.high_score);
-        let mut open: Vec<usize> = (0..self.tracks.len()).filter(|&index| self.tracks[index].kind == kind).collect();
+    fn follow(
+        &mut self,
+        at: UtcMicros,
+        kind: Kind,
+        detections: &[&Detection],
+        found: &mut Vec<TrackedObject>,
+    ) {
+        let (high, low): (Vec<&Detection>, Vec<&Detection>) = detections
+            .iter()
+            .partition(|detection| detection.score >= self.settings.high_score);
+        let mut open: Vec<usize> = (0..self.tracks.len())
+            .filter(|&index| self.tracks[index].kind == kind)
+            .collect();
         let rest = self.assign(at, &mut open, high, found);
         if let Some(last) = self.last {
             open.retain(|&index| self.tracks[index].seen_at == last);
@@ -102,13 +121,21 @@ impl Tracker {
         }
         let mut positions = still_open.into_iter();
         open.retain(|_| positions.next().unwrap_or(true));
-        detections.into_iter().zip(free).filter_map(|(detection, free)| free.then_some(detection)).collect()
+        detections
+            .into_iter()
+            .zip(free)
+            .filter_map(|(detection, free)| free.then_some(detection))
+            .collect()
     }
 
     fn forget(&mut self, last: UtcMicros, at: UtcMicros) {
         let settings = self.settings;
         self.tracks.retain(|track| {
-            let keep = if track.hits > 1 { settings.keep_seconds } else { settings.keep_new_seconds };
+            let keep = if track.hits > 1 {
+                settings.keep_seconds
+            } else {
+                settings.keep_new_seconds
+            };
             // Where frames are few, one gap between them may be longer than a new track is kept.
             let unseen = if track.hits > 1 { at } else { last };
             unseen.seconds_since(track.seen_at) <= keep

@@ -1,4 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 //! What the tracker promises, on made-up detections.
 
 use std::time::{Duration, Instant};
@@ -8,8 +14,17 @@ use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
 use proptest::prelude::*;
 
 fn seen(class: ObjectClass, x: f32, y: f32, width: f32, height: f32) -> Detection {
-    let bounding_box = BoundingBox { left: x - width / 2.0, top: y - height / 2.0, width, height };
-    Detection { class, score: 0.8, bounding_box }
+    let bounding_box = BoundingBox {
+        left: x - width / 2.0,
+        top: y - height / 2.0,
+        width,
+        height,
+    };
+    Detection {
+        class,
+        score: 0.8,
+        bounding_box,
+    }
 }
 
 fn person(x: f32, y: f32) -> Detection {
@@ -27,7 +42,11 @@ fn numbers(rate: f64, frames: impl Iterator<Item = Vec<Detection>>) -> Vec<Vec<i
         .enumerate()
         .map(|(index, detections)| {
             let at = UtcMicros((index as f64 * 1e6 / rate) as i64);
-            tracker.update(at, &detections).iter().map(|object| object.track).collect()
+            tracker
+                .update(at, &detections)
+                .iter()
+                .map(|object| object.track)
+                .collect()
         })
         .collect()
 }
@@ -35,7 +54,15 @@ fn numbers(rate: f64, frames: impl Iterator<Item = Vec<Detection>>) -> Vec<Vec<i
 #[test]
 fn a_vehicle_whose_boxes_never_overlap_keeps_its_number() {
     // 1.3 lengths a frame at 8 frames a second: 10 lengths, some 45 metres, a second.
-    let frames = (0..20).map(|step| vec![seen(ObjectClass::Car, 100.0 + step as f32 * 78.0, 200.0, 60.0, 45.0)]);
+    let frames = (0..20).map(|step| {
+        vec![seen(
+            ObjectClass::Car,
+            100.0 + step as f32 * 78.0,
+            200.0,
+            60.0,
+            45.0,
+        )]
+    });
     assert!(numbers(8.0, frames).iter().all(|found| found == &[1]));
 }
 
@@ -44,7 +71,10 @@ fn people_walk_and_run_at_five_frames_a_second() {
     // A height is some 1.7 metres: 0.16 heights a frame is 1.4 m/s, 0.6 is 5 m/s.
     for share in [0.05, 0.16, 0.3, 0.6] {
         let frames = (0..20).map(|step| vec![person(100.0 + step as f32 * share * 100.0, 200.0)]);
-        assert!(numbers(5.0, frames).iter().all(|found| found == &[1]), "{share} heights a frame");
+        assert!(
+            numbers(5.0, frames).iter().all(|found| found == &[1]),
+            "{share} heights a frame"
+        );
     }
 }
 
@@ -54,7 +84,10 @@ fn the_rate_may_change_on_the_way() {
     let mut seconds = 0.0_f64;
     for step in 0..60 {
         seconds += [0.04, 0.2, 0.1, 0.5][step / 3 % 4];
-        let objects = tracker.update(UtcMicros((seconds * 1e6) as i64), &[person(80.0 * seconds as f32, 200.0)]);
+        let objects = tracker.update(
+            UtcMicros((seconds * 1e6) as i64),
+            &[person(80.0 * seconds as f32, 200.0)],
+        );
         assert_eq!(objects.len(), 1);
         assert_eq!((objects[0].track, objects[0].hits), (1, step as u32 + 1));
     }
@@ -80,9 +113,17 @@ fn a_walker_is_found_again_behind_a_pillar_but_not_after_the_buffer() {
         let frames = (0..120).map(|step| {
             let seconds = step as f32 / 10.0;
             let behind = seconds > 3.0 && seconds < 3.0 + hidden;
-            if behind { vec![] } else { vec![person(100.0 + 70.0 * seconds, 200.0)] }
+            if behind {
+                vec![]
+            } else {
+                vec![person(100.0 + 70.0 * seconds, 200.0)]
+            }
         });
-        assert_eq!(numbers(10.0, frames).last().unwrap(), &[expected], "{hidden} seconds");
+        assert_eq!(
+            numbers(10.0, frames).last().unwrap(),
+            &[expected],
+            "{hidden} seconds"
+        );
     }
 }
 
@@ -97,8 +138,10 @@ fn two_who_pass_each_other_keep_their_numbers() {
     for (index, detections) in frames.enumerate() {
         last = tracker.update(UtcMicros(index as i64 * 100_000), &detections);
     }
-    let places: Vec<(i64, bool)> =
-        last.iter().map(|object| (object.track, object.detection.bounding_box.left > 300.0)).collect();
+    let places: Vec<(i64, bool)> = last
+        .iter()
+        .map(|object| (object.track, object.detection.bounding_box.left > 300.0))
+        .collect();
     let first_went_right = places.contains(&(1, true)) || places.contains(&(2, true));
     assert_eq!(places.len(), 2);
     assert!(first_went_right);
@@ -111,9 +154,22 @@ fn low_scores_continue_a_track_but_start_none() {
     weak.score = 0.2;
     let mut tracker = tracker();
     assert_eq!(tracker.update(UtcMicros(0), &[weak]), []);
-    assert_eq!(tracker.update(UtcMicros(200_000), &[person(100.0, 200.0)]).len(), 1);
+    assert_eq!(
+        tracker.update(UtcMicros(200_000), &[person(100.0, 200.0)]).len(),
+        1
+    );
     let objects = tracker.update(UtcMicros(400_000), &[weak]);
-    assert_eq!(objects, [TrackedObject { track: 1, detection: weak, hits: 2, confirmed: true }]);
+    let estimate = weak.bounding_box;
+    assert_eq!(
+        objects,
+        [TrackedObject {
+            track: 1,
+            detection: weak,
+            estimate,
+            hits: 2,
+            confirmed: true
+        }]
+    );
 }
 
 #[test]
@@ -143,7 +199,11 @@ fn a_hundred_thousand_boxes_are_bounded_in_time_and_state() {
         let objects = tracker.update(UtcMicros(frame * 100_000), &detections);
         assert!(objects.len() <= TrackerSettings::default().max_detections);
     }
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        started.elapsed()
+    );
     let mut bytes = Vec::new();
     ciborium::into_writer(&tracker, &mut bytes).unwrap();
     assert!(bytes.len() < 1_000_000, "{}", bytes.len());
@@ -160,19 +220,39 @@ fn settings_out_of_range_do_not_panic() {
         ..TrackerSettings::default()
     };
     let mut tracker = Tracker::new(settings);
-    assert_eq!(tracker.update(UtcMicros(0), &[person(1.0, 1.0), person(500.0, 1.0)]).len(), 1);
+    assert_eq!(
+        tracker
+            .update(UtcMicros(0), &[person(1.0, 1.0), person(500.0, 1.0)])
+            .len(),
+        1
+    );
 }
 
 fn any_detection() -> impl Strategy<Value = Detection> {
     let side = prop_oneof![-50.0_f32..1000.0, any::<f32>()];
-    let class = prop_oneof![Just(ObjectClass::Person), Just(ObjectClass::Car), Just(ObjectClass::Truck)];
-    (class, prop_oneof![0.0_f32..1.0, any::<f32>()], side.clone(), side.clone(), side.clone(), side).prop_map(
-        |(class, score, left, top, width, height)| Detection {
+    let class = prop_oneof![
+        Just(ObjectClass::Person),
+        Just(ObjectClass::Car),
+        Just(ObjectClass::Truck)
+    ];
+    (
+        class,
+        prop_oneof![0.0_f32..1.0, any::<f32>()],
+        side.clone(),
+        side.clone(),
+        side.clone(),
+        side,
+    )
+        .prop_map(|(class, score, left, top, width, height)| Detection {
             class,
             score,
-            bounding_box: BoundingBox { left, top, width, height },
-        },
-    )
+            bounding_box: BoundingBox {
+                left,
+                top,
+                width,
+                height,
+            },
+        })
 }
 
 proptest! {

@@ -1,11 +1,11 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mineseal_bus::{Bus, BusError, StartAt, SubscriptionSettings};
 use mineseal_schemas::{
-    Activity, Alarm, Camera, CameraHealth, Crossing, DecodeError, Detections, Evidence, Headcount, Mine, Topic,
-    decode,
+    Activity, Alarm, Camera, CameraHealth, Crossing, DecodeError, Detections, Evidence, Headcount, Mine,
+    Topic, decode,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,10 @@ pub(crate) struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { view: Mutex::default(), version: watch::Sender::new(0) }
+        Self {
+            view: Mutex::default(),
+            version: watch::Sender::new(0),
+        }
     }
 }
 
@@ -63,8 +66,13 @@ impl Event {
     }
 }
 
-const EVENT_TOPICS: [Topic; 5] =
-    [Topic::Crossings, Topic::Alarms, Topic::Activity, Topic::CameraHealth, Topic::Evidence];
+const EVENT_TOPICS: [Topic; 5] = [
+    Topic::Crossings,
+    Topic::Alarms,
+    Topic::Activity,
+    Topic::CameraHealth,
+    Topic::Evidence,
+];
 
 /// Keeps the view up to date until `shutdown`.
 pub(crate) async fn run(shared: Arc<Shared>, bus: Bus, shutdown: CancellationToken) -> Result<(), BusError> {
@@ -92,7 +100,13 @@ pub(crate) async fn run(shared: Arc<Shared>, bus: Bus, shutdown: CancellationTok
 }
 
 async fn follow_tables(shared: Arc<Shared>, bus: Bus, shutdown: CancellationToken) -> Result<(), BusError> {
-    let tables = async { tokio::try_join!(bus.table::<Mine>(), bus.table::<Camera>(), bus.table::<Headcount>()) };
+    let tables = async {
+        tokio::try_join!(
+            bus.table::<Mine>(),
+            bus.table::<Camera>(),
+            bus.table::<Headcount>()
+        )
+    };
     let (mut mines, mut cameras, mut headcounts) = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         tables = tables => tables?,

@@ -24,7 +24,9 @@ pub use view::{CameraView, MineView, View};
 #[derive(Debug, Error)]
 pub enum ConsoleError {
     /// The port is taken, or the address is not this machine's.
-    #[error("cannot listen on {address} (console.listen): {cause}; stop what uses the port or set MINESEAL_CONSOLE__LISTEN")]
+    #[error(
+        "cannot listen on {address} (console.listen): {cause}; stop what uses the port or set MINESEAL_CONSOLE__LISTEN"
+    )]
     Listen {
         /// As configured.
         address: String,
@@ -66,7 +68,10 @@ pub async fn listen(settings: &ConsoleSettings) -> Result<TcpListener, ConsoleEr
     })?;
     TcpListener::bind(address)
         .await
-        .map_err(|cause| ConsoleError::Listen { address: settings.listen.clone(), cause })
+        .map_err(|cause| ConsoleError::Listen {
+            address: settings.listen.clone(),
+            cause,
+        })
 }
 
 /// Listens and serves until `shutdown`.

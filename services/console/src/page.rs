@@ -69,14 +69,25 @@ pub(crate) fn whole(view: &View, now: UtcMicros) -> Result<String, askama::Error
 
 /// The part that moves.
 pub(crate) fn part(view: &View, now: UtcMicros) -> Result<String, askama::Error> {
-    let mines = view.mines.values().filter_map(|mine| card(view, mine, now)).collect();
-    MinesPart { now: now.shanghai(), mines }.render()
+    let mines = view
+        .mines
+        .values()
+        .filter_map(|mine| card(view, mine, now))
+        .collect();
+    MinesPart {
+        now: now.shanghai(),
+        mines,
+    }
+    .render()
 }
 
 fn card(view: &View, mine: &MineView, now: UtcMicros) -> Option<MineCard> {
     let registration = mine.mine.as_ref()?;
     let place = |code| {
-        mine.cameras.get(code).and_then(|camera| camera.camera.as_ref()).map_or(String::new(), |camera| camera.name.clone())
+        mine.cameras
+            .get(code)
+            .and_then(|camera| camera.camera.as_ref())
+            .map_or(String::new(), |camera| camera.name.clone())
     };
     let alarms = mine.alarms.values().rev().map(|alarm| AlarmRow {
         kind: alarm.kind.chinese(),
@@ -84,7 +95,11 @@ fn card(view: &View, mine: &MineView, now: UtcMicros) -> Option<MineCard> {
         severity_class: severity_class(alarm.severity),
         message: alarm.message.clone(),
         since: alarm.raised_at.shanghai(),
-        phase: if alarm.phase == AlarmPhase::Raised { "新报警" } else { "持续中" },
+        phase: if alarm.phase == AlarmPhase::Raised {
+            "新报警"
+        } else {
+            "持续中"
+        },
         picture: view.picture(alarm.id).map(|_| format!("/evidence/{}", alarm.id)),
     });
     let crossings = mine.crossings.iter().map(|crossing| CrossingRow {
@@ -113,7 +128,11 @@ fn card(view: &View, mine: &MineView, now: UtcMicros) -> Option<MineCard> {
         inconsistent: mine.inconsistent,
         alarms: alarms.collect(),
         crossings: crossings.collect(),
-        cameras: mine.cameras.values().filter_map(|camera| camera_row(camera, now)).collect(),
+        cameras: mine
+            .cameras
+            .values()
+            .filter_map(|camera| camera_row(camera, now))
+            .collect(),
     })
 }
 

@@ -110,7 +110,10 @@ impl View {
             return;
         }
         // Partitions are read side by side, so an older one may come later.
-        let place = shown.iter().position(|known| known.captured_at <= crossing.captured_at).unwrap_or(shown.len());
+        let place = shown
+            .iter()
+            .position(|known| known.captured_at <= crossing.captured_at)
+            .unwrap_or(shown.len());
         shown.insert(place, crossing);
         shown.truncate(SHOWN_CROSSINGS);
     }

@@ -44,7 +44,11 @@ pub(crate) async fn serve(
     evidence: EvidenceStore,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
-    let site = Site { shared, evidence, shutdown: shutdown.clone() };
+    let site = Site {
+        shared,
+        evidence,
+        shutdown: shutdown.clone(),
+    };
     let router = Router::new()
         .route("/", get(front))
         .route("/events", get(events))
@@ -52,7 +56,9 @@ pub(crate) async fn serve(
         .route("/evidence/{alarm}", get(picture))
         .route("/assets/{name}", get(asset))
         .with_state(site);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
 }
 
 fn now() -> UtcMicros {
@@ -89,7 +95,11 @@ async fn events(State(site): State<Site>) -> Sse<impl Stream<Item = Result<Event
             let text = page::part(&site.shared.view(), now());
             let Ok(text) = text else { return };
             // The receiver is gone when the page was closed.
-            if sender.send(Ok(Event::default().event("mines").data(text))).await.is_err() {
+            if sender
+                .send(Ok(Event::default().event("mines").data(text)))
+                .await
+                .is_err()
+            {
                 return;
             }
             tokio::select! {
@@ -126,9 +136,11 @@ async fn asset(Path(name): Path<String>) -> Response {
         _ => "application/octet-stream",
     };
     match Assets::get(&name) {
-        Some(file) => {
-            ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], file.data.into_owned()).into_response()
-        }
+        Some(file) => (
+            [(header::CONTENT_TYPE, HeaderValue::from_static(kind))],
+            file.data.into_owned(),
+        )
+            .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

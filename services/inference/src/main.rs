@@ -11,6 +11,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     mineseal_service::run("inference", |context| {
         let settings = InferenceSettings::from(&context.settings.inference);
-        run(settings, context.bus.settings().clone(), context.health, context.metrics, context.shutdown)
+        run(
+            settings,
+            context.bus.settings().clone(),
+            context.health,
+            context.metrics,
+            context.shutdown,
+        )
     })
 }

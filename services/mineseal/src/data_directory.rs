@@ -56,5 +56,8 @@ pub(crate) fn running(path: &Path) -> Option<i32> {
 }
 
 fn unwritable(path: &Path) -> String {
-    format!("cannot write to the data folder {}; choose another one with --data or data_directory", path.display())
+    format!(
+        "cannot write to the data folder {}; choose another one with --data or data_directory",
+        path.display()
+    )
 }

@@ -126,7 +126,8 @@ impl Link {
         if let Some(camera) = record.value.camera()
             && let Some(registration) = self.registrar.missing(camera)
         {
-            let Some((delivery, _)) = self.until_answered(&Outgoing::Camera(registration.clone())).await else {
+            let Some((delivery, _)) = self.until_answered(&Outgoing::Camera(registration.clone())).await
+            else {
                 return false;
             };
             match delivery {
@@ -137,7 +138,9 @@ impl Link {
             }
         }
         let outgoing = self.outgoing(&record.value).await;
-        let Some((delivery, attempts)) = self.until_answered(&outgoing).await else { return false };
+        let Some((delivery, attempts)) = self.until_answered(&outgoing).await else {
+            return false;
+        };
         self.record(record, delivery, attempts).await
     }
 
@@ -148,7 +151,11 @@ impl Link {
             Told::Alarm(alarm) => {
                 let mut picture = None;
                 if let Some(frame) = alarm.frame {
-                    match self.bus.fetch_one::<Frame>(frame.partition, frame.offset, PICTURE_DEADLINE).await {
+                    match self
+                        .bus
+                        .fetch_one::<Frame>(frame.partition, frame.offset, PICTURE_DEADLINE)
+                        .await
+                    {
                         Ok(received) => picture = Some(received.value.jpeg),
                         Err(error) => {
                             tracing::warn!(alarm = %alarm.id, %error, "the alarm goes up without its picture");
@@ -170,7 +177,9 @@ impl Link {
                 () = self.shutdown.cancelled() => return None,
                 delivery = self.adapter.deliver(outgoing) => delivery,
             };
-            let Delivery::Unreachable { reason } = delivery else { return Some((delivery, attempts)) };
+            let Delivery::Unreachable { reason } = delivery else {
+                return Some((delivery, attempts));
+            };
             tracing::warn!(platform = %self.platform, %reason, attempts, pause_seconds = pause.as_secs(), "not delivered; it is sent again");
             tokio::select! {
                 () = self.shutdown.cancelled() => return None,

@@ -88,7 +88,10 @@ fn adapter(platform: &PlatformSettings) -> Result<Arc<dyn PlatformAdapter>, Forw
                 code_table: platform.code_table.clone(),
                 timeout: ANSWER_TIMEOUT,
             })
-            .map_err(|cause| ForwarderError::Platform { platform: platform.name.clone(), cause })?;
+            .map_err(|cause| ForwarderError::Platform {
+                platform: platform.name.clone(),
+                cause,
+            })?;
             Ok(Arc::new(adapter))
         }
     }

@@ -14,7 +14,10 @@ pub(crate) struct Registrar {
 
 impl Registrar {
     pub(crate) fn new(cameras: Table<Camera>) -> Self {
-        Self { cameras, told: Mutex::new(BTreeMap::new()) }
+        Self {
+            cameras,
+            told: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The camera's registration, if the platform was not told of this version by this process.

@@ -41,7 +41,9 @@ fn main() -> Result<ExitCode> {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let folder = tempfile::Builder::new().prefix("mineseal-test-services-").tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix("mineseal-test-services-")
+        .tempdir()?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
 
@@ -57,7 +59,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         let mut settings = KafkaNodeSettings::new(&arguments.cache, folder.path().join("kafka"));
         [settings.port, settings.controller_port] = free_ports()?;
-        Ok(Some(KafkaNode::start(settings, |step| tracing::info!("{step}")).await?))
+        Ok(Some(
+            KafkaNode::start(settings, |step| tracing::info!("{step}")).await?,
+        ))
     };
     let clickhouse = async {
         if !wanted("MINESEAL_TEST_CLICKHOUSE") {
@@ -65,7 +69,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         let mut settings = ClickHouseNodeSettings::new(&arguments.cache, folder.path().join("clickhouse"));
         [settings.port, _] = free_ports()?;
-        Ok(Some(ClickHouseNode::start(settings, |step| tracing::info!("{step}")).await?))
+        Ok(Some(
+            ClickHouseNode::start(settings, |step| tracing::info!("{step}")).await?,
+        ))
     };
     let (kafka, clickhouse) = tokio::select! {
         started = async { tokio::try_join!(kafka, clickhouse) } => started?,
@@ -80,7 +86,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         command.env("MINESEAL_TEST_CLICKHOUSE", node.url());
     }
 
-    let mut child = command.spawn().with_context(|| format!("cannot start {program:?}"))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {program:?}"))?;
     let status = tokio::select! {
         status = child.wait() => Some(status?),
         // The terminal sends Ctrl-C to the command too; SIGTERM only reaches us.
@@ -94,7 +102,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     if let Some(node) = clickhouse {
         node.stop().await?;
     }
-    let code = status.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    let code = status
+        .and_then(|status| status.code())
+        .and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }
 

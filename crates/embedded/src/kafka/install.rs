@@ -20,8 +20,9 @@ pub(super) async fn ensure_jars(
     progress: &(impl Fn(KafkaProgress) + Send + Sync),
 ) -> Result<PathBuf, KafkaNodeError> {
     fs::create_dir_all(cache_folder).map_err(|source| KafkaNodeError::io("create", cache_folder, source))?;
-    let cache_folder =
-        cache_folder.canonicalize().map_err(|source| KafkaNodeError::io("find", cache_folder, source))?;
+    let cache_folder = cache_folder
+        .canonicalize()
+        .map_err(|source| KafkaNodeError::io("find", cache_folder, source))?;
     let jars = cache_folder.join(format!("kafka-{KAFKA_VERSION}"));
     if jars.exists() {
         return Ok(jars);

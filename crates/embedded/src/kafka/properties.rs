@@ -19,16 +19,22 @@ pub(super) fn log_path(settings: &KafkaNodeSettings) -> PathBuf {
 
 /// Writes both, at every start: ports and limits may have changed.
 pub(super) fn write(settings: &KafkaNodeSettings) -> Result<(), KafkaNodeError> {
-    for (path, text) in
-        [(path(settings), server_properties(settings)), (log_settings_path(settings), log_settings(settings))]
-    {
+    for (path, text) in [
+        (path(settings), server_properties(settings)),
+        (log_settings_path(settings), log_settings(settings)),
+    ] {
         fs::write(&path, text).map_err(|source| KafkaNodeError::io("write", &path, source))?;
     }
     Ok(())
 }
 
 fn server_properties(settings: &KafkaNodeSettings) -> String {
-    let KafkaNodeSettings { port, controller_port, data_folder, .. } = settings;
+    let KafkaNodeSettings {
+        port,
+        controller_port,
+        data_folder,
+        ..
+    } = settings;
     // Replication factors and partition counts of the inner topics are those of a single node. The cleaner's
     // buffer is 128 MiB by default, a quarter of our whole heap.
     format!(

@@ -30,13 +30,17 @@ impl Probe {
 
     pub(super) async fn every_partition_has_a_leader(&self) -> bool {
         let port = self.port;
-        tokio::task::spawn_blocking(move || ask(port).unwrap_or(false)).await.unwrap_or(false)
+        tokio::task::spawn_blocking(move || ask(port).unwrap_or(false))
+            .await
+            .unwrap_or(false)
     }
 }
 
 fn ask(port: u16) -> Result<bool, KafkaError> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", format!("127.0.0.1:{port}")).set("client.id", "mineseal-embedded");
+    config
+        .set("bootstrap.servers", format!("127.0.0.1:{port}"))
+        .set("client.id", "mineseal-embedded");
     let consumer = BaseConsumer::from_config_and_context(&config, Quiet)?;
     let metadata = consumer.fetch_metadata(None, Duration::from_secs(2))?;
     let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());

@@ -19,11 +19,23 @@ pub(crate) type Frames = BTreeMap<i64, Vec<Row>>;
 
 pub(crate) fn read(path: &Path) -> Frames {
     let mut frames = Frames::new();
-    for line in std::fs::read_to_string(path).unwrap().lines().filter(|line| !line.trim().is_empty()) {
-        let numbers: Vec<f32> = line.split(',').map(|field| field.trim().parse().unwrap()).collect();
+    for line in std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+    {
+        let numbers: Vec<f32> = line
+            .split(',')
+            .map(|field| field.trim().parse().unwrap())
+            .collect();
         let row = Row {
             id: numbers[1] as i64,
-            bounding_box: BoundingBox { left: numbers[2], top: numbers[3], width: numbers[4], height: numbers[5] },
+            bounding_box: BoundingBox {
+                left: numbers[2],
+                top: numbers[3],
+                width: numbers[4],
+                height: numbers[5],
+            },
             confidence: numbers[6],
             class: numbers.get(7).map_or(-1, |class| *class as i64),
         };

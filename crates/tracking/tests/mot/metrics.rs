@@ -24,15 +24,27 @@ fn best_pairs(rows: usize, columns: usize, weight: impl Fn(usize, usize) -> i64)
         return Vec::new();
     }
     let size = rows.max(columns);
-    let matrix = Matrix::from_fn(rows, size, |(row, column)| if column < columns { weight(row, column) } else { 0 });
+    let matrix = Matrix::from_fn(
+        rows,
+        size,
+        |(row, column)| if column < columns { weight(row, column) } else { 0 },
+    );
     let (_, of_rows) = kuhn_munkres(&matrix);
-    of_rows.into_iter().enumerate().filter(|&(row, column)| matrix[(row, column)] > 0).collect()
+    of_rows
+        .into_iter()
+        .enumerate()
+        .filter(|&(row, column)| matrix[(row, column)] > 0)
+        .collect()
 }
 
 /// As many pairs as possible, and among those the greatest overlap.
 fn overlap_weight(truth: &Row, result: &Row) -> i64 {
     let overlap = truth.bounding_box.intersection_over_union(&result.bounding_box);
-    if overlap >= LEAST_OVERLAP { 1_000_000_000 + (f64::from(overlap) * 1e6) as i64 } else { 0 }
+    if overlap >= LEAST_OVERLAP {
+        1_000_000_000 + (f64::from(overlap) * 1e6) as i64
+    } else {
+        0
+    }
 }
 
 /// Takes out results that lie on a distractor (MOT16 and later), and truth that is not to be evaluated.
@@ -41,13 +53,28 @@ pub(crate) fn clean_up(truth: &Frames, results: &Frames) -> (Frames, Frames) {
     let mut kept = Frames::new();
     for (frame, found) in results {
         let there = truth.get(frame).cloned().unwrap_or_default();
-        let pairs = best_pairs(there.len(), found.len(), |i, j| overlap_weight(&there[i], &found[j]));
-        let on_distractor = |j: usize| pairs.iter().any(|&(i, other)| other == j && distractor(&there[i]));
-        let rows = (0..found.len()).filter(|&j| !on_distractor(j)).map(|j| found[j]).collect();
+        let pairs = best_pairs(there.len(), found.len(), |i, j| {
+            overlap_weight(&there[i], &found[j])
+        });
+        let on_distractor = |j: usize| {
+            pairs
+                .iter()
+                .any(|&(i, other)| other == j && distractor(&there[i]))
+        };
+        let rows = (0..found.len())
+            .filter(|&j| !on_distractor(j))
+            .map(|j| found[j])
+            .collect();
         kept.insert(*frame, rows);
     }
     let evaluated = |rows: &Vec<Row>| rows.iter().filter(|row| row.confidence >= 1.0).copied().collect();
-    (truth.iter().map(|(frame, rows)| (*frame, evaluated(rows))).collect(), kept)
+    (
+        truth
+            .iter()
+            .map(|(frame, rows)| (*frame, evaluated(rows)))
+            .collect(),
+        kept,
+    )
 }
 
 pub(crate) fn score(truth: &Frames, results: &Frames) -> Scores {
@@ -77,7 +104,9 @@ pub(crate) fn score(truth: &Frames, results: &Frames) -> Scores {
         let mut matched = 0;
         let mut open = Vec::new();
         for (i, a) in there.iter().enumerate() {
-            let kept = partner.get(&a.id).and_then(|id| found.iter().position(|b| b.id == *id));
+            let kept = partner
+                .get(&a.id)
+                .and_then(|id| found.iter().position(|b| b.id == *id));
             match kept {
                 Some(j) if weights[i][j] > 0 && !taken[j] => {
                     taken[j] = true;
@@ -108,8 +137,10 @@ pub(crate) fn score(truth: &Frames, results: &Frames) -> Scores {
     let rows = index(together.keys().map(|pair| pair.0).collect());
     let columns = index(together.keys().map(|pair| pair.1).collect());
     let common = |i: usize, j: usize| together.get(&(rows[i], columns[j])).copied().unwrap_or(0);
-    let identified: i64 =
-        best_pairs(rows.len(), columns.len(), common).iter().map(|&(i, j)| common(i, j)).sum();
+    let identified: i64 = best_pairs(rows.len(), columns.len(), common)
+        .iter()
+        .map(|&(i, j)| common(i, j))
+        .sum();
     scores.idf1 = 100.0 * 2.0 * identified as f64 / (truths + found_count) as f64;
     scores
 }

@@ -174,6 +174,15 @@ pub(crate) async fn feed(bus: &Bus, numbers: std::ops::Range<i64>, per_second: i
 
 /// All committed records of a topic, in the order of their partitions.
 pub(crate) async fn read_all<R: Record + Send + 'static>(bus: &Bus) -> Vec<R> {
+    read_all_placed(bus)
+        .await
+        .into_iter()
+        .map(|(record, _)| record)
+        .collect()
+}
+
+/// The same with partition and offset.
+pub(crate) async fn read_all_placed<R: Record + Send + 'static>(bus: &Bus) -> Vec<(R, (i32, i64))> {
     let bus = bus.clone();
     let read = move || {
         let mut config = bus.client_config();
@@ -199,7 +208,10 @@ pub(crate) async fn read_all<R: Record + Send + 'static>(bus: &Bus) -> Vec<R> {
         let mut records = Vec::new();
         while !unread.is_empty() {
             match consumer.poll(SOON).expect("the end of the topic does not come") {
-                Ok(message) => records.push(decode(message.payload().unwrap()).unwrap()),
+                Ok(message) => {
+                    let place = (message.partition(), message.offset());
+                    records.push((decode(message.payload().unwrap()).unwrap(), place));
+                }
                 Err(KafkaError::PartitionEOF(partition)) => drop(unread.remove(&partition)),
                 Err(error) => println!("while reading {topic}: {error}"),
             }

@@ -28,14 +28,20 @@ pub(crate) fn run(arguments: &CountArguments) -> Result<(), Failure> {
             AnchorName::Centre => Anchor::Centre,
         };
     }
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(0)
+    } else {
+        ProgressBar::hidden()
+    };
     bar.set_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} s")?);
     let mut failed = Ok(());
     let summary = count_video(
         &settings,
         |crossing| {
             if failed.is_ok() {
-                failed = serde_json::to_string(crossing).map_err(std::io::Error::from).and_then(line);
+                failed = serde_json::to_string(crossing)
+                    .map_err(std::io::Error::from)
+                    .and_then(line);
             }
         },
         |progress| {

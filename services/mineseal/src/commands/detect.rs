@@ -35,18 +35,27 @@ pub(crate) fn settings(arguments: &DetectorArguments) -> Result<DetectorSettings
         None => None,
         Some(text) => {
             let size = text.split_once('x').and_then(|(width, height)| {
-                Some(InputSize { width: width.parse().ok()?, height: height.parse().ok()? })
+                Some(InputSize {
+                    width: width.parse().ok()?,
+                    height: height.parse().ok()?,
+                })
             });
             Some(size.ok_or_else(|| anyhow!("--input {text:?} is not WIDTHxHEIGHT, such as 640x384"))?)
         }
     };
-    Ok(DetectorSettings { input, ..DetectorSettings::default() })
+    Ok(DetectorSettings {
+        input,
+        ..DetectorSettings::default()
+    })
 }
 
 /// The weights that were named, or the product's own.
 pub(crate) fn weights(arguments: &DetectorArguments) -> Result<PathBuf, Failure> {
     match &arguments.weights {
         Some(file) => Ok(file.clone()),
-        None => own_weights().map_err(|error| anyhow!("cannot write the product's own weights to the folder for temporary files: {error}").into()),
+        None => own_weights().map_err(|error| {
+            anyhow!("cannot write the product's own weights to the folder for temporary files: {error}")
+                .into()
+        }),
     }
 }

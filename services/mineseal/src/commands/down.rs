@@ -17,7 +17,8 @@ pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
         note(format!("nothing runs in {}", folder.display()));
         return Ok(());
     };
-    let pid = Pid::from_raw(process).ok_or_else(|| anyhow!("the process number {process} cannot be right"))?;
+    let pid =
+        Pid::from_raw(process).ok_or_else(|| anyhow!("the process number {process} cannot be right"))?;
     kill_process(pid, Signal::TERM).with_context(|| format!("cannot stop process {process}"))?;
     note(format!("process {process} drains"));
     block_on(async {

@@ -62,7 +62,11 @@ pub(crate) async fn apply(bus: &Bus, wanted: &RegisteredMines, prune: bool) -> R
     let mut changed = 0;
     for mine in &wanted.mines {
         let same = mines.get(mine.code.as_str()).is_some_and(|entry| {
-            let known = Mine { changed_at: mine.changed_at, changed_by: mine.changed_by.clone(), ..entry.value.clone() };
+            let known = Mine {
+                changed_at: mine.changed_at,
+                changed_by: mine.changed_by.clone(),
+                ..entry.value.clone()
+            };
             known == *mine
         });
         if !same {
@@ -71,9 +75,12 @@ pub(crate) async fn apply(bus: &Bus, wanted: &RegisteredMines, prune: bool) -> R
         }
     }
     for camera in &wanted.cameras {
-        let same = cameras
-            .get(camera.code.as_str())
-            .is_some_and(|entry| Camera { changed_at: camera.changed_at, ..entry.value.clone() } == *camera);
+        let same = cameras.get(camera.code.as_str()).is_some_and(|entry| {
+            Camera {
+                changed_at: camera.changed_at,
+                ..entry.value.clone()
+            } == *camera
+        });
         if !same {
             publisher.publish(camera).await?;
             changed += 1;
@@ -83,12 +90,20 @@ pub(crate) async fn apply(bus: &Bus, wanted: &RegisteredMines, prune: bool) -> R
         return Ok(changed);
     }
     let wanted_cameras: BTreeSet<&str> = wanted.cameras.iter().map(|camera| camera.code.as_str()).collect();
-    for code in cameras.snapshot().keys().filter(|code| !wanted_cameras.contains(code.as_str())) {
+    for code in cameras
+        .snapshot()
+        .keys()
+        .filter(|code| !wanted_cameras.contains(code.as_str()))
+    {
         publisher.remove(Topic::Cameras, code).await?;
         changed += 1;
     }
     let wanted_mines: BTreeSet<&str> = wanted.mines.iter().map(|mine| mine.code.as_str()).collect();
-    for code in mines.snapshot().keys().filter(|code| !wanted_mines.contains(code.as_str())) {
+    for code in mines
+        .snapshot()
+        .keys()
+        .filter(|code| !wanted_mines.contains(code.as_str()))
+    {
         publisher.remove(Topic::Mines, code).await?;
         changed += 1;
     }
@@ -107,7 +122,12 @@ async fn list(bus: &Bus) -> Result<(), Failure> {
             mine.headcount_limit,
             mine.changed_at.shanghai()
         ))?;
-        for camera in cameras.snapshot().values().map(|entry| &entry.value).filter(|camera| camera.mine == mine.code) {
+        for camera in cameras
+            .snapshot()
+            .values()
+            .map(|entry| &entry.value)
+            .filter(|camera| camera.mine == mine.code)
+        {
             line(format!(
                 "  {}  {}  {}  {} 帧/秒  {}",
                 camera.code,

@@ -27,15 +27,28 @@ pub(crate) fn run(settings: Settings, arguments: &ReplayArguments) -> Result<(),
             }
             None => {
                 let (mines, cameras) = (bus.table::<Mine>().await?, bus.table::<Camera>().await?);
-                let mines = mines.snapshot().values().map(|entry| entry.value.clone()).collect();
-                (mines, cameras.snapshot().values().map(|entry| entry.value.clone()).collect())
+                let mines = mines
+                    .snapshot()
+                    .values()
+                    .map(|entry| entry.value.clone())
+                    .collect();
+                (
+                    mines,
+                    cameras
+                        .snapshot()
+                        .values()
+                        .map(|entry| entry.value.clone())
+                        .collect(),
+                )
             }
         };
         let registrations: BTreeMap<MineCode, MineRegistration> = mines
             .into_iter()
             .map(|mine| {
                 let of_mine = cameras.iter().filter(|camera| camera.mine == mine.code);
-                let cameras = of_mine.map(|camera| (camera.code.clone(), camera.clone())).collect();
+                let cameras = of_mine
+                    .map(|camera| (camera.code.clone(), camera.clone()))
+                    .collect();
                 (mine.code.clone(), MineRegistration { mine, cameras })
             })
             .collect();
@@ -46,10 +59,17 @@ pub(crate) fn run(settings: Settings, arguments: &ReplayArguments) -> Result<(),
         let (read, outputs) = tokio::task::spawn_blocking(move || -> Result<(u64, u64), Failure> {
             history.read_history::<Detections, Failure>(from, DEADLINE, |record| {
                 read += 1;
-                let Some(registration) = registrations.get(&record.value.mine) else { return Ok(()) };
+                let Some(registration) = registrations.get(&record.value.mine) else {
+                    return Ok(());
+                };
                 let mine = record.value.mine.clone();
-                let engine = engines.entry(mine.clone()).or_insert_with(|| MineEngine::new(mine));
-                let position = InputPosition { partition: record.partition, offset: record.offset };
+                let engine = engines
+                    .entry(mine.clone())
+                    .or_insert_with(|| MineEngine::new(mine));
+                let position = InputPosition {
+                    partition: record.partition,
+                    offset: record.offset,
+                };
                 for output in engine.step(registration, &record.value, position) {
                     outputs += 1;
                     line(json(&output)?)?;

@@ -12,10 +12,15 @@ pub(crate) fn run(command: &SceneCommand) -> Result<(), Failure> {
     match command {
         SceneCommand::Demo { folder } => {
             let registered = render_demo(folder)?;
-            note(format!("{} clips in {}", registered.cameras.len(), folder.display()));
+            note(format!(
+                "{} clips in {}",
+                registered.cameras.len(),
+                folder.display()
+            ));
         }
         SceneCommand::Render { script, video } => {
-            let text = fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
+            let text =
+                fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
             let script: SceneScript = serde_json::from_str(&text)
                 .with_context(|| format!("{} is not a scene script", script.display()))?;
             let scene = Scene::new(script)?;
@@ -24,7 +29,11 @@ pub(crate) fn run(command: &SceneCommand) -> Result<(), Failure> {
                     note(format!("{done} of {total} pictures"));
                 }
             })?;
-            note(format!("{} and {}", video.display(), Truth::path_of(video).display()));
+            note(format!(
+                "{} and {}",
+                video.display(),
+                Truth::path_of(video).display()
+            ));
         }
     }
     Ok(())

@@ -19,14 +19,19 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
     block_on(async move {
         match running(&settings.data_directory) {
             Some(process) => line(format!("process     {process}, {}", memory(process)))?,
-            None => line(format!("process     none in {}", settings.data_directory.display()))?,
+            None => line(format!(
+                "process     none in {}",
+                settings.data_directory.display()
+            ))?,
         }
         services(&settings).await?;
         let bus = connect(&settings, "mineseal-status")?;
         bus.wait_until_ready(DEADLINE).await?;
         let (mines, headcounts) = (bus.table::<Mine>().await?, bus.table::<Headcount>().await?);
         for entry in mines.snapshot().values() {
-            let people = headcounts.get(entry.value.code.as_str()).map_or(0, |headcount| headcount.value.people);
+            let people = headcounts
+                .get(entry.value.code.as_str())
+                .map_or(0, |headcount| headcount.value.people);
             line(format!(
                 "headcount   {}  {}  井下 {people} 人，限员 {}",
                 entry.value.code, entry.value.name, entry.value.headcount_limit
@@ -34,8 +39,14 @@ pub(crate) fn run(settings: Settings) -> Result<(), Failure> {
         }
         let store = Store::connect(store_settings(&settings)?).await?;
         let report = store.latencies(MINUTES).await?;
-        line(format!("latency     of the last {MINUTES} minutes, ms: {} frames, {} crossings", report.frames, report.crossings))?;
-        for (what, stages) in [("frame", &report.frame_stages), ("crossing", &report.crossing_stages)] {
+        line(format!(
+            "latency     of the last {MINUTES} minutes, ms: {} frames, {} crossings",
+            report.frames, report.crossings
+        ))?;
+        for (what, stages) in [
+            ("frame", &report.frame_stages),
+            ("crossing", &report.crossing_stages),
+        ] {
             for stage in stages {
                 line(stage_line(what, stage))?;
             }
@@ -57,8 +68,13 @@ fn stage_line(what: &str, stage: &StageLatency) -> String {
 
 fn memory(process: i32) -> String {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let resident = status.lines().find_map(|row| row.strip_prefix("VmRSS:")).map(str::trim);
-    resident.map_or("memory unknown".to_owned(), |text| format!("resident memory {text}"))
+    let resident = status
+        .lines()
+        .find_map(|row| row.strip_prefix("VmRSS:"))
+        .map(str::trim);
+    resident.map_or("memory unknown".to_owned(), |text| {
+        format!("resident memory {text}")
+    })
 }
 
 /// What the process itself says of its services, and the lag of each group.
@@ -85,7 +101,10 @@ async fn services(settings: &Settings) -> Result<(), Failure> {
                 Some(format!("{topic} {}", row.rsplit(' ').next()?))
             })
             .collect();
-        line(format!("service     {name:<20} {state:<9} lag: {}", lags.join(", ")))?;
+        line(format!(
+            "service     {name:<20} {state:<9} lag: {}",
+            lags.join(", ")
+        ))?;
     }
     Ok(())
 }

@@ -8,7 +8,12 @@ use crate::commands::Failure;
 
 pub(crate) fn run(arguments: &TrackArguments) -> Result<(), Failure> {
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
-    track_mot_file(&arguments.detections, arguments.fps, TrackerSettings::default(), &mut output)?;
+    track_mot_file(
+        &arguments.detections,
+        arguments.fps,
+        TrackerSettings::default(),
+        &mut output,
+    )?;
     output.flush()?;
     Ok(())
 }

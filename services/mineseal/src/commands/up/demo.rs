@@ -61,7 +61,12 @@ pub(crate) fn render(folder: &Path) -> Result<RegisteredMines> {
 /// The clip's name holds what it was rendered by, so that another script gives another clip.
 fn clip(folder: &Path, camera: &DemoCamera) -> PathBuf {
     let script = &camera.script;
-    folder.join(format!("{}-{:016x}-{}.mp4", camera.code, script.seed, env!("CARGO_PKG_VERSION")))
+    folder.join(format!(
+        "{}-{:016x}-{}.mp4",
+        camera.code,
+        script.seed,
+        env!("CARGO_PKG_VERSION")
+    ))
 }
 
 fn render_all(missing: &[&(&DemoCamera, PathBuf)]) -> Result<()> {
@@ -69,7 +74,10 @@ fn render_all(missing: &[&(&DemoCamera, PathBuf)]) -> Result<()> {
         return Ok(());
     }
     let began = Instant::now();
-    let total: u64 = missing.iter().map(|(camera, _)| camera.script.frame_count()).sum();
+    let total: u64 = missing
+        .iter()
+        .map(|(camera, _)| camera.script.frame_count())
+        .sum();
     let (next, done, told) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let failed: Mutex<Option<anyhow::Error>> = Mutex::new(None);
     note(format!("rendering {} scenes, {total} pictures", missing.len()));
@@ -80,19 +88,26 @@ fn render_all(missing: &[&(&DemoCamera, PathBuf)]) -> Result<()> {
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     let tenth = done * 10 / total;
                     if tenth > told.fetch_max(tenth, Ordering::Relaxed) {
-                        note(format!("[{:>4.0} s] scenes: {}0 %", began.elapsed().as_secs_f64(), tenth));
+                        note(format!(
+                            "[{:>4.0} s] scenes: {}0 %",
+                            began.elapsed().as_secs_f64(),
+                            tenth
+                        ));
                     }
                 })
             });
             if let Err(error) = rendered {
                 if let Ok(mut failed) = failed.lock() {
-                    *failed = Some(anyhow!(error).context(format!("scene {}", Truth::path_of(path).display())));
+                    *failed =
+                        Some(anyhow!(error).context(format!("scene {}", Truth::path_of(path).display())));
                 }
                 return;
             }
         }
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(missing.len());
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(missing.len());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(work);

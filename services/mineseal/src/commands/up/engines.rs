@@ -40,7 +40,12 @@ pub(crate) async fn start(settings: &mut Settings, folder: &DataDirectory) -> Re
         let mut node = KafkaNodeSettings::new(cache.join("kafka"), folder.join("kafka"));
         node.port = settings.kafka.embedded_port;
         node.controller_port = settings.kafka.embedded_port.saturating_add(1);
-        let progress = |step| note(format!("[{:>4.0} s] Apache Kafka: {step}", began.elapsed().as_secs_f64()));
+        let progress = |step| {
+            note(format!(
+                "[{:>4.0} s] Apache Kafka: {step}",
+                began.elapsed().as_secs_f64()
+            ))
+        };
         Ok::<_, Failure>(Some(KafkaNode::start(node, progress).await?))
     };
     let clickhouse = async {
@@ -49,7 +54,12 @@ pub(crate) async fn start(settings: &mut Settings, folder: &DataDirectory) -> Re
         }
         let mut node = ClickHouseNodeSettings::new(cache.join("clickhouse"), folder.join("clickhouse"));
         node.port = settings.clickhouse.embedded_port;
-        let progress = |step| note(format!("[{:>4.0} s] ClickHouse: {step}", began.elapsed().as_secs_f64()));
+        let progress = |step| {
+            note(format!(
+                "[{:>4.0} s] ClickHouse: {step}",
+                began.elapsed().as_secs_f64()
+            ))
+        };
         Ok::<_, Failure>(Some(ClickHouseNode::start(node, progress).await?))
     };
     let (kafka, clickhouse) = tokio::join!(kafka, clickhouse);
@@ -100,7 +110,12 @@ pub(crate) fn store_settings(settings: &Settings) -> Result<StoreSettings, Failu
         String::new()
     } else {
         std::fs::read_to_string(&clickhouse.password_file)
-            .map_err(|error| format!("clickhouse.password_file {}: {error}", clickhouse.password_file.display()))?
+            .map_err(|error| {
+                format!(
+                    "clickhouse.password_file {}: {error}",
+                    clickhouse.password_file.display()
+                )
+            })?
             .trim()
             .to_owned()
     };
@@ -109,5 +124,10 @@ pub(crate) fn store_settings(settings: &Settings) -> Result<StoreSettings, Failu
     } else {
         clickhouse.url.clone()
     };
-    Ok(StoreSettings { url, database: clickhouse.database.clone(), user: clickhouse.user.clone(), password })
+    Ok(StoreSettings {
+        url,
+        database: clickhouse.database.clone(),
+        user: clickhouse.user.clone(),
+        password,
+    })
 }

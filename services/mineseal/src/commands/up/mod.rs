@@ -56,9 +56,9 @@ pub(crate) fn run(mut settings: Settings, mines_file: Option<&Path>) -> Result<(
         let result = async {
             let registered = match (registered, rendering) {
                 (Some(registered), _) => registered,
-                (None, Some(rendering)) => {
-                    rendering.await?.map_err(|error| anyhow!("the demo's scenes could not be rendered: {error}"))?
-                }
+                (None, Some(rendering)) => rendering
+                    .await?
+                    .map_err(|error| anyhow!("the demo's scenes could not be rendered: {error}"))?,
                 (None, None) => return Err(anyhow!("no mines").into()),
             };
             let bus = mines::connect(&settings, "mineseal-up")?;
@@ -78,18 +78,36 @@ pub(crate) fn run(mut settings: Settings, mines_file: Option<&Path>) -> Result<(
                 metrics.clone(),
                 shutdown.clone(),
             ));
-            let running =
-                services::start(&settings, services::Shared { health, metrics, evidence, console }, &folder, &shutdown)
-                    .await?;
+            let running = services::start(
+                &settings,
+                services::Shared {
+                    health,
+                    metrics,
+                    evidence,
+                    console,
+                },
+                &folder,
+                &shutdown,
+            )
+            .await?;
             note(format!(
                 "mineseal 已启动（{:.0} 秒）/ started in {0:.0} s: {} mines, {} cameras",
                 began.elapsed().as_secs_f64(),
                 registered.mines.len(),
                 registered.cameras.len()
             ));
-            note(format!("  值守页面 / console     http://{}", settings.console.listen));
-            note(format!("  健康与指标 / health    http://{}/health  /metrics", settings.telemetry.listen));
-            note(format!("  数据 / data            {}", settings.data_directory.display()));
+            note(format!(
+                "  值守页面 / console     http://{}",
+                settings.console.listen
+            ));
+            note(format!(
+                "  健康与指标 / health    http://{}/health  /metrics",
+                settings.telemetry.listen
+            ));
+            note(format!(
+                "  数据 / data            {}",
+                settings.data_directory.display()
+            ));
             note("  Ctrl-C 停止 / Ctrl-C drains and stops");
             running.until_ended().await?;
             page.await??;

@@ -2,13 +2,13 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mineseal_clickhouse_sink::SinkSettings;
 use mineseal_counter::CounterSettings;
 use mineseal_evidence::EvidenceStore;
 use mineseal_inference::InferenceSettings;
 use mineseal_platform::StandIn;
 use mineseal_service::{Context, watch_bus};
 use mineseal_settings::{PlatformKind, PlatformSettings, Settings};
-use mineseal_store::Store;
 use mineseal_telemetry::{Health, Metrics};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -42,18 +42,36 @@ pub(crate) async fn start(
     folder: &DataDirectory,
     shutdown: &CancellationToken,
 ) -> Result<Running, Failure> {
-    let Shared { health, metrics, evidence, console } = shared;
+    let Shared {
+        health,
+        metrics,
+        evidence,
+        console,
+    } = shared;
     let mut settings = settings.clone();
     if settings.forwarder.platform.is_empty() {
-        settings.forwarder.platform.push(stand_in(folder, shutdown).await?);
+        settings
+            .forwarder
+            .platform
+            .push(stand_in(folder, shutdown).await?);
     }
     let mut ended = JoinSet::new();
     let mut context = |service: &'static str| -> Result<Context, Failure> {
-        let context =
-            Context::new(service, settings.clone(), health.clone(), metrics.clone(), shutdown.child_token())?;
+        let context = Context::new(
+            service,
+            settings.clone(),
+            health.clone(),
+            metrics.clone(),
+            shutdown.child_token(),
+        )?;
         ended.spawn({
-            let watch =
-                watch_bus(service, context.bus.clone(), health.clone(), metrics.clone(), shutdown.child_token());
+            let watch = watch_bus(
+                service,
+                context.bus.clone(),
+                health.clone(),
+                metrics.clone(),
+                shutdown.child_token(),
+            );
             async move {
                 watch.await;
                 Ok(())
@@ -69,7 +87,11 @@ pub(crate) async fn start(
     let inference = context("inference")?;
     let extractor = context("frame-extractor")?;
 
-    let store = Store::connect(store_settings(&settings)?).await?;
+    let sink_settings = SinkSettings {
+        batch_interval: Duration::from_millis(settings.sink.batch_interval_milliseconds),
+        batch_rows: settings.sink.batch_rows,
+        ..SinkSettings::new(store_settings(&settings)?)
+    };
     let evidence_folder = evidence_folder(&settings);
     let configured = settings.clone();
     spawn(&mut ended, "counter", shutdown, async move {
@@ -81,16 +103,24 @@ pub(crate) async fn start(
         };
         mineseal_counter::run(counter_settings, counter.bus, counter.shutdown).await
     });
-    spawn(&mut ended, "clickhouse-sink", shutdown, async move {
-        mineseal_clickhouse_sink::run((&sink.settings.sink).into(), store, sink.bus, sink.shutdown).await
-    });
+    spawn(
+        &mut ended,
+        "clickhouse-sink",
+        shutdown,
+        mineseal_clickhouse_sink::run(sink_settings, sink.bus, sink.health, sink.metrics, sink.shutdown),
+    );
     spawn(
         &mut ended,
         "platform-forwarder",
         shutdown,
         mineseal_platform_forwarder::run(forwarder.settings.forwarder, forwarder.bus, forwarder.shutdown),
     );
-    spawn(&mut ended, "console", shutdown, mineseal_console::serve(console, evidence, page.bus, page.shutdown));
+    spawn(
+        &mut ended,
+        "console",
+        shutdown,
+        mineseal_console::serve(console, evidence, page.bus, page.shutdown),
+    );
     spawn(
         &mut ended,
         "inference",
@@ -113,7 +143,10 @@ pub(crate) async fn start(
         )
         .await
     });
-    Ok(Running { shutdown: shutdown.clone(), ended })
+    Ok(Running {
+        shutdown: shutdown.clone(),
+        ended,
+    })
 }
 
 fn evidence_folder(settings: &Settings) -> PathBuf {
@@ -153,7 +186,10 @@ fn spawn<E>(
         match &ended {
             Err(error) => tracing::error!(service, %error, "the service ended; everything stops"),
             Ok(()) if !shutdown.is_cancelled() => {
-                tracing::error!(service, "the service ended although nobody asked it to; everything stops");
+                tracing::error!(
+                    service,
+                    "the service ended although nobody asked it to; everything stops"
+                );
             }
             Ok(()) => tracing::info!(service, "drained"),
         }
