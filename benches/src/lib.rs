@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the load program is made of; the micro-benches lie in `benches/`.
+
+pub mod load;

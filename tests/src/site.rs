@@ -35,19 +35,18 @@ pub struct Site {
     starts: u32,
 }
 
-/// The built program, beside the running test.
+/// The built program, beside the running one: a test, which lies one folder deeper, or a program.
 ///
 /// # Errors
 /// It was not built.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("the test lies in no folder")?;
-    let program = folder.join(name);
-    if program.exists() {
-        Ok(program)
-    } else {
-        bail!("{} is not built: use `make test`", program.display())
-    }
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+        .with_context(|| format!("{name} is not built beside {}: use `make test`", own.display()))
 }
 
 /// A port that is free now.
@@ -295,6 +294,17 @@ impl Site {
             );
         }
         Ok(())
+    }
+
+    /// The page of metrics.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn metrics(&self) -> Result<String> {
+        Ok(reqwest::get(format!("http://{}/metrics", self.health))
+            .await?
+            .text()
+            .await?)
     }
 
     /// What the console shows, as JSON.
