@@ -75,6 +75,24 @@ impl Layer {
     }
 }
 
+impl Layer {
+    /// The inverse of [`Self::file_order`].
+    pub(crate) fn training_order(&self, weights: &[f32]) -> Vec<f32> {
+        match self.kind {
+            Kind::Block(Convolution::Depthwise { .. }) => {
+                let of_tap = |tap| (0..self.output).map(move |channel| weights[channel * 9 + tap]);
+                (0..9).flat_map(of_tap).collect()
+            }
+            Kind::Block(Convolution::Stem) => weights
+                .chunks_exact(9 * self.input)
+                .flat_map(|row| (0..9).flat_map(|tap| row[tap..].iter().step_by(9)))
+                .copied()
+                .collect(),
+            Kind::Block(Convolution::Pointwise) | Kind::Prediction => weights.to_vec(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct List(Vec<Layer>);
 
@@ -225,5 +243,8 @@ mod tests {
         let stem = layer(Convolution::Stem, 2, 1);
         assert_eq!(stem.file_order(&weights)[..3], [0.0, 2.0, 4.0]);
         assert_eq!(stem.file_order(&weights)[9..11], [1.0, 3.0]);
+        for layer in [depthwise, stem] {
+            assert_eq!(layer.training_order(&layer.file_order(&weights)), weights);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod pictures;
 mod simd;
 mod trainer;
 mod truth;
+mod unfold;
 mod worker;
 
 pub use detection::{evaluate, evaluate_pictures};

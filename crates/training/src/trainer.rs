@@ -17,12 +17,15 @@ use crate::loss::LossParts;
 use crate::net::Net;
 use crate::optimiser::{Optimiser, Schedule};
 use crate::pictures::{Picture, PictureSet, PictureSettings};
+use crate::unfold::{is_weights_file, unfold};
 use crate::worker::{Order, Workers};
 
 /// Pictures that the moments for the exported weights are measured on.
 const MEASURED_PICTURES: usize = 256;
 /// Pictures in one batch of that measurement.
 const MEASURED_BATCH: usize = 16;
+/// Pictures that the normalisation of a weights file is found again on, all in one batch.
+const UNFOLDED_PICTURES: usize = 64;
 /// Steps between two reports of progress.
 const REPORT_EVERY: u64 = 10;
 
@@ -49,7 +52,8 @@ pub struct TrainSettings {
     pub training: PictureSettings,
     /// The pictures to judge by, never learnt from: no seed in common with `training`.
     pub held_out: PictureSettings,
-    /// Whether the run starts from an earlier checkpoint's averaged weights instead of random ones.
+    /// Whether the run starts from an earlier checkpoint's averaged weights, or from a weights file, instead of
+    /// random ones.
     pub start_from: Option<PathBuf>,
     /// Where rendered pictures are kept between runs.
     #[serde(skip)]
@@ -217,6 +221,11 @@ impl<'a> Run<'a> {
             }
             restore(&mut optimiser, checkpoint.states, &path)?;
             optimiser.step = checkpoint.step;
+        } else if let Some(path) = settings.start_from.as_ref().filter(|path| is_weights_file(path)) {
+            let picked = spread(training, UNFOLDED_PICTURES);
+            let batches = Workers::plain_batches(&picked, UNFOLDED_PICTURES).next();
+            let batch = batches.ok_or(TrainingError::BrokenOff)??;
+            unfold(&net, &mut optimiser, path, &batch)?;
         } else if let Some(path) = &settings.start_from {
             let Some(checkpoint) = Checkpoint::load(path)? else {
                 return Err(TrainingError::Settings(format!(
@@ -307,14 +316,7 @@ impl<'a> Run<'a> {
     fn export_and_evaluate(&self) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
         let weights = self.settings.output.join(WEIGHTS_FILE);
         self.optimiser.publish(&self.net, |state| &state.average)?;
-        let every = (self.training.pictures.len() / MEASURED_PICTURES).max(1);
-        let picked: Vec<&Picture> = self
-            .training
-            .pictures
-            .iter()
-            .step_by(every)
-            .take(MEASURED_PICTURES)
-            .collect();
+        let picked = spread(self.training, MEASURED_PICTURES);
         let exported = self.workers.alone(|| {
             let batches = Workers::plain_batches(&picked, MEASURED_BATCH);
             let moments = measure(&self.net, batches)?;
@@ -324,6 +326,12 @@ impl<'a> Run<'a> {
         write_whole(&weights, &exported?)?;
         evaluate_pictures(&weights, self.held_out)
     }
+}
+
+/// So many pictures of the set, from its whole length.
+fn spread(set: &PictureSet, count: usize) -> Vec<&Picture> {
+    let every = (set.pictures.len() / count).max(1);
+    set.pictures.iter().step_by(every).take(count).collect()
 }
 
 fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {

@@ -214,7 +214,7 @@ pub(crate) struct TrainArguments {
     /// Scenes to judge by, never learnt from.
     #[arg(long, default_value_t = 60)]
     pub(crate) held_out_scenes: u64,
-    /// Start from the averaged weights of an earlier checkpoint instead of random ones.
-    #[arg(long, value_name = "CHECKPOINT")]
+    /// Start from an earlier checkpoint or from a file of weights instead of random ones.
+    #[arg(long, value_name = "FILE")]
     pub(crate) start_from: Option<PathBuf>,
 }
