@@ -96,7 +96,10 @@ impl fmt::Display for Report {
             self.asked,
             self.crossings
         )?;
-        writeln!(f, "\n| stage | p50 ms | p95 ms | max ms |\n| --- | --- | --- | --- |")?;
+        writeln!(
+            f,
+            "\n| stage | p50 ms | p95 ms | max ms |\n| --- | --- | --- | --- |"
+        )?;
         for StageRow { stage, p50, p95, max } in &self.stages {
             writeln!(f, "| {stage} | {p50:.0} | {p95:.0} | {max:.0} |")?;
         }
@@ -105,7 +108,10 @@ impl fmt::Display for Report {
             "\n| service | topic | lag at first | lag at last | highest |\n| --- | --- | --- | --- | --- |"
         )?;
         for (service, topic, first, last, highest) in self.lags.rows() {
-            writeln!(f, "| {service} | {topic} | {first:.0} | {last:.0} | {highest:.0} |")?;
+            writeln!(
+                f,
+                "| {service} | {topic} | {first:.0} | {last:.0} | {highest:.0} |"
+            )?;
         }
         writeln!(f, "\n| process | resident MB | cores |\n| --- | --- | --- |")?;
         for (name, megabytes, cores) in &self.processes {

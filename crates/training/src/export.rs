@@ -12,6 +12,12 @@ use crate::net::{Moments, Net};
 use crate::operations::EPSILON;
 use crate::optimiser::Optimiser;
 
+/// Size at which the weights are used: larger than the one they were trained at, because small and close people
+/// are found better so; the card has both figures.
+const DETECTION_WIDTH: usize = 416;
+/// Height of it.
+const DETECTION_HEIGHT: usize = 256;
+
 /// What the file says of itself.
 fn metadata() -> HashMap<String, String> {
     let entries = [
@@ -20,8 +26,10 @@ fn metadata() -> HashMap<String, String> {
         ("base_channels", BASE_CHANNELS.to_string()),
         ("num_classes", CLASSES.len().to_string()),
         ("classes", CLASSES.join(",")),
-        ("input_width", INPUT_WIDTH.to_string()),
-        ("input_height", INPUT_HEIGHT.to_string()),
+        ("input_width", DETECTION_WIDTH.to_string()),
+        ("input_height", DETECTION_HEIGHT.to_string()),
+        ("trained_width", INPUT_WIDTH.to_string()),
+        ("trained_height", INPUT_HEIGHT.to_string()),
         ("bn", "folded".to_owned()),
         ("format", "pt".to_owned()),
     ];

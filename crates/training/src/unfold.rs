@@ -94,14 +94,18 @@ pub(crate) fn unfold(
         let moments = measure(net, std::iter::once(Ok(pictures.clone())))?;
         let mut still = true;
         for block in &mut blocks {
-            let sums = moments.get(block.path).and_then(|sums| sums.lock().ok()?.moments());
-            let (mean, variance) = sums.ok_or_else(|| damaged(format!("nothing ran through {}", block.path)))?;
+            let sums = moments
+                .get(block.path)
+                .and_then(|sums| sums.lock().ok()?.moments());
+            let (mean, variance) =
+                sums.ok_or_else(|| damaged(format!("nothing ran through {}", block.path)))?;
             let before = std::mem::take(&mut block.normalisation);
             block.normalisation = block.that_gives(&mean, &variance);
             still &= before.len() == block.normalisation.len()
-                && before.iter().zip(&block.normalisation).all(|(old, new)| {
-                    f64::from((old - new).abs()) <= STILL * f64::from(new.abs()).max(1e-2)
-                });
+                && before
+                    .iter()
+                    .zip(&block.normalisation)
+                    .all(|(old, new)| f64::from((old - new).abs()) <= STILL * f64::from(new.abs()).max(1e-2));
             set(
                 optimiser,
                 &format!("{}.normalisation", block.path),

@@ -4,6 +4,7 @@ mod detect;
 mod down;
 mod mines;
 mod prepare;
+mod reach;
 mod replay;
 mod scene;
 mod status;
@@ -13,10 +14,14 @@ mod up;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mineseal_settings::{Settings, load};
 
 use crate::cli::{Cli, Command};
+
+/// How long work on blocking threads that nobody waits for may take to end.
+const ABANDONED: Duration = Duration::from_secs(2);
 
 /// An error for the person at the terminal.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -50,8 +55,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
 
 /// Runs `work` on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(work);
+    // A scene that is still being rendered for nobody is left behind.
+    runtime.shutdown_timeout(ABANDONED);
+    result
 }

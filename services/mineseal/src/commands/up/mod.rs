@@ -6,20 +6,18 @@ pub(crate) use demo::render as render_demo;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use mineseal_service::shutdown_on_signal;
 use mineseal_settings::{LogFormat, Settings, load_mines};
-use mineseal_store::Store;
 use mineseal_telemetry::{Health, Metrics, TelemetryOptions, start};
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::reach::prepared;
 use crate::commands::{Failure, block_on, mines};
 use crate::data_directory::DataDirectory;
 use crate::output::note;
-
-const BROKER_DEADLINE: Duration = Duration::from_secs(120);
 
 /// Starts engines and services in one process and keeps them running until a signal.
 pub(crate) fn run(mut settings: Settings, mines_file: Option<&Path>) -> Result<(), Failure> {
@@ -56,16 +54,16 @@ pub(crate) fn run(mut settings: Settings, mines_file: Option<&Path>) -> Result<(
         let result = async {
             let registered = match (registered, rendering) {
                 (Some(registered), _) => registered,
-                (None, Some(rendering)) => rendering
-                    .await?
-                    .map_err(|error| anyhow!("the demo's scenes could not be rendered: {error}"))?,
+                (None, Some(rendering)) => tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    rendered = rendering => rendered?,
+                }
+                .map_err(|error| anyhow!("the demo's scenes could not be rendered: {error}"))?,
                 (None, None) => return Err(anyhow!("no mines").into()),
             };
-            let bus = mines::connect(&settings, "mineseal-up")?;
-            bus.wait_until_ready(BROKER_DEADLINE).await?;
-            bus.ensure_topics(mines::layout(&settings)).await?;
-            let store = Store::connect(engines::store_settings(&settings)?).await?;
-            store.migrate().await?;
+            let Some((bus, _store)) = prepared(&settings, "mineseal-up", &shutdown).await? else {
+                return Ok(());
+            };
             mines::apply(&bus, &registered, true).await?;
             if shutdown.is_cancelled() {
                 return Ok(());
