@@ -21,12 +21,12 @@ status: ## Services, lag, latency and headcounts of what `make up` runs
 
 test: ## Every test, against the real Kafka and the real ClickHouse engine
 	@scripts/setup.sh test
-	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) build --release --locked --workspace --bins --tests
 	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked --workspace --no-fail-fast
 
 check: ## Formatting, lints, licences
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 
 bench: ## Micro-benches of the pure cores

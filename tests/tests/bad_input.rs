@@ -88,9 +88,10 @@ fn weights_that_are_missing_or_of_the_wrong_shape() {
         "/../config/models/mineseal-yolox-nano.safetensors"
     );
     let mut bytes = fs::read(own).unwrap();
-    let header = String::from_utf8_lossy(&bytes).into_owned();
-    let place = header.find("\"shape\":[16,12,3,3]").expect("the stem's shape");
-    bytes[place..place + 19].copy_from_slice(b"\"shape\":[12,16,3,3]");
+    let right = b"\"shape\":[16,12,3,3]";
+    let place = bytes.windows(right.len()).position(|part| part == right);
+    let place = place.expect("the stem's shape");
+    bytes[place..place + right.len()].copy_from_slice(b"\"shape\":[12,16,3,3]");
     let wrong = site.path("wrong.safetensors");
     fs::write(&wrong, bytes).unwrap();
     let answer = run(

@@ -68,8 +68,19 @@ async fn engines_that_come_late_are_waited_for() {
     .await;
 
     site.until_ready(Duration::from_secs(60)).await.unwrap();
-    let shown = site.shown().await.unwrap();
-    assert!(shown["mines"]["150602999104"].is_object(), "{shown:#}");
+    let began = Instant::now();
+    loop {
+        let shown = site.shown().await.unwrap();
+        if shown["mines"]["150602999104"].is_object() {
+            break;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "{shown:#}\n{}",
+            site.log()
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     assert!(site.stop().unwrap().success(), "{}", site.log());
 }
 

@@ -282,9 +282,9 @@ async fn clear_orphan(name: &'static str, folder: &Path) -> Result<(), Supervise
     let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else {
         return Ok(());
     };
-    if !runs_on(pid, folder) {
+    let Some(orphan) = ProcessFacts::of(pid).filter(|_| runs_on(pid, folder)) else {
         return Ok(());
-    }
+    };
     tracing::warn!(
         engine = name,
         pid = pid.as_raw_pid(),
@@ -297,7 +297,7 @@ async fn clear_orphan(name: &'static str, folder: &Path) -> Result<(), Supervise
         kill_process_group(pid, signal).ok();
         let deadline = Instant::now() + grace;
         while Instant::now() < deadline {
-            if !runs_on(pid, folder) {
+            if orphan.is_gone(pid) {
                 return Ok(());
             }
             sleep(Duration::from_millis(50)).await;
@@ -316,6 +316,35 @@ fn runs_on(pid: Pid, folder: &Path) -> bool {
     command_line
         .windows(wanted.len().max(1))
         .any(|part| part == wanted)
+}
+
+/// What `/proc/PID/stat` says of a process.
+struct ProcessFacts {
+    state: char,
+    threads: u64,
+    /// Ticks after the machine's start: tells a process from a later one with the same number.
+    started: u64,
+}
+
+impl ProcessFacts {
+    fn of(pid: Pid) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+        // The name of the program stands in brackets and may hold anything; the state is field 3 of the line.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            threads: fields.get(17)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    /// Whether nothing is left of it but a number that nobody has asked for: only then its locks are free. A process
+    /// that ends loses its command line long before.
+    fn is_gone(&self, pid: Pid) -> bool {
+        Self::of(pid).is_none_or(|now| {
+            now.started != self.started || (matches!(now.state, 'Z' | 'X') && now.threads <= 1)
+        })
+    }
 }
 
 fn pid_path(name: &str, folder: &Path) -> PathBuf {
@@ -349,6 +378,27 @@ mod tests {
             data_folder: folder.to_owned(),
             hold_stdin: false,
         }
+    }
+
+    /// A regression: a process that ends has lost its command line while it still holds its locks.
+    #[test]
+    fn a_process_is_gone_when_nothing_of_it_runs_any_more() {
+        let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let facts = ProcessFacts::of(pid).unwrap();
+        assert!(!facts.is_gone(pid));
+        let of_another = ProcessFacts {
+            started: facts.started + 1,
+            ..ProcessFacts::of(pid).unwrap()
+        };
+        assert!(of_another.is_gone(pid), "the number went to another process");
+        child.kill().unwrap();
+        // Not waited for: it stays a zombie, which holds nothing.
+        while !facts.is_gone(pid) {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(facts.is_gone(pid));
     }
 
     #[tokio::test]

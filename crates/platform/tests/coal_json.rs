@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mineseal_domain::{AlarmKind, AlarmPhase, MineState, Severity, UtcMicros};
@@ -39,7 +40,10 @@ async fn pair(client: &str) -> (StandIn, CoalJson, CancellationToken) {
     let platform = StandIn::start("127.0.0.1:0".parse().unwrap(), None, shutdown.clone())
         .await
         .unwrap();
-    let secret = std::env::temp_dir().join(format!("mineseal-secret-{}", std::process::id()));
+    // A file of its own: another test that writes the same one empties it for a moment.
+    static PAIRS: AtomicU32 = AtomicU32::new(0);
+    let number = PAIRS.fetch_add(1, Ordering::Relaxed);
+    let secret = std::env::temp_dir().join(format!("mineseal-secret-{}-{number}", std::process::id()));
     std::fs::write(&secret, "s3cret\n").unwrap();
     let adapter = CoalJson::new(CoalJsonSettings {
         url: platform.url(),
