@@ -14,9 +14,9 @@ use crate::optimiser::Optimiser;
 
 /// Size at which the weights are used: larger than the one they were trained at, because small and close people
 /// are found better so; the card has both figures.
-const DETECTION_WIDTH: usize = 416;
+const DETECTION_WIDTH: usize = 384;
 /// Height of it.
-const DETECTION_HEIGHT: usize = 256;
+const DETECTION_HEIGHT: usize = 224;
 
 /// What the file says of itself.
 fn metadata() -> HashMap<String, String> {
