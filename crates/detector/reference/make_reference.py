@@ -3,6 +3,8 @@
     python3 -m venv VENV && VENV/bin/pip install numpy onnx onnxruntime pillow
     VENV/bin/python crates/detector/reference/make_reference.py ../shared crates/detector/reference/yolox_nano.json
 
+Beside the boxes it writes what the net says of some cells, before any threshold, to `yolox_nano_cells.json`.
+
 Run from the root of the workspace. Needs the ffmpeg command for frames of video. With the word `time` in place of the
 output file it measures milliseconds for one picture on one thread instead.
 
@@ -150,22 +152,34 @@ def measure(net, rounds=60):
             print(f"{height}x{width} batch {batch}: least {times[0]:.2f} ms, median {times[rounds // 2]:.2f} ms")
 
 
+def cells_of(raw):
+    """The cells with the most objectness and some from everywhere: number, and what the net says of the classes in
+    use (the box as it is, objectness and classes after the sigmoid)."""
+    strongest = np.argsort(-raw[:, 4], kind="stable")[:40]
+    chosen = sorted({*strongest.tolist(), *range(7, len(raw), len(raw) // 40)})
+    columns = [0, 1, 2, 3, 4] + [5 + number for number in CLASSES]
+    return [[number] + [round(float(value), 5) for value in raw[number, columns]] for number in chosen]
+
+
 def main():
     shared, target = Path(sys.argv[1]), sys.argv[2]
     net = session(shared / "models/yolox_nano.onnx")
     if target == "time":
         measure(net)
         return
-    pictures = []
+    pictures, cells = [], []
     for name in PICTURES:
         tensor, ratio = letterbox(read(shared, name))
         raw = net.run(None, {"images": tensor})[0][0]
         boxes = [{k: v if k == "class" else round(v, 4) for k, v in one.items()} for one in suppress(decode(raw, ratio))]
         pictures.append({"picture": name, "boxes": boxes})
+        cells.append({"picture": name, "cells": cells_of(raw)})
         print(name, len(boxes))
     reference = {"model": "yolox_nano", "input_width": WIDTH, "input_height": HEIGHT, "score_threshold": SCORE,
                  "nms_iou": IOU, "onnxruntime": onnxruntime.__version__, "pictures": pictures}
     Path(target).write_text(json.dumps(reference, indent=1) + "\n")
+    lines = ",\n".join(json.dumps(one) for one in cells)
+    Path(target).with_stem(Path(target).stem + "_cells").write_text(f"[\n{lines}\n]\n")
 
 
 main()

@@ -1,108 +1,86 @@
 //! From what the head says to boxes.
 
-use candle_core::Tensor;
 use mineseal_domain::{BoundingBox, Detection, ObjectClass};
 use mineseal_kernels::BLOCK;
 
 use crate::letterbox::Letterbox;
-use crate::network::{Level, STRIDES};
+use crate::network::{Level, OBJECTNESS, STRIDES};
 
-/// The lane of objectness; the box stands before it.
-const OBJECTNESS: usize = 4;
-
-/// The numbers of all levels for a batch.
-pub(crate) struct Outputs {
-    levels: Vec<OutputLevel>,
+/// Before the sigmoid: a cell with less objectness has no score that reaches the threshold, because the score is never
+/// above the objectness. Most cells are done with after one comparison.
+pub(crate) fn least_objectness(threshold: f32) -> f32 {
+    (threshold / (1.0 - threshold)).ln()
 }
 
-struct OutputLevel {
-    stride: usize,
-    /// Cells in a row.
-    width: usize,
-    /// Cells of one picture.
-    cells: usize,
-    boxes: Vec<f32>,
-    classes: Vec<f32>,
-}
-
-impl Outputs {
-    pub(crate) fn read(levels: &[Level; 3]) -> candle_core::Result<Self> {
-        let numbers = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let level = |(level, stride): (&Level, usize)| {
-            let (_, _, height, width, _) = level.boxes.dims5()?;
-            let (boxes, classes) = (numbers(&level.boxes)?, numbers(&level.classes)?);
-            Ok(OutputLevel {
-                stride,
-                width,
-                cells: height * width,
-                boxes,
-                classes,
-            })
-        };
-        Ok(Self {
-            levels: levels
-                .iter()
-                .zip(STRIDES)
-                .map(level)
-                .collect::<candle_core::Result<_>>()?,
-        })
+/// What the net says of every cell, cell by cell from the finest level on: centre, size, objectness and classes.
+pub(crate) fn raw(levels: &[Level; 3], classes: usize) -> Vec<f32> {
+    let mut rows = Vec::new();
+    for level in levels {
+        let (cells, _) = level.boxes.numbers().as_chunks::<BLOCK>();
+        let scores = level
+            .classes
+            .as_ref()
+            .map_or(&[][..], |scores| scores.numbers().as_chunks::<BLOCK>().0);
+        for (cell, scores) in cells.iter().zip(scores) {
+            rows.extend_from_slice(&cell[..=OBJECTNESS]);
+            rows.extend_from_slice(&scores[..classes]);
+        }
     }
+    rows
+}
 
-    /// Boxes of one picture that reach the threshold, in pixels of the picture, in the order of the cells. A cell
-    /// gives the best of the classes; the first where several are equal.
-    pub(crate) fn candidates(
-        &self,
-        picture: usize,
-        classes: &[ObjectClass],
-        threshold: f32,
-        letterbox: &Letterbox,
-    ) -> Vec<Detection> {
-        // The score is never above the objectness: most cells are done with after one comparison.
-        let least = (threshold / (1.0 - threshold)).ln();
-        let mut found = Vec::new();
-        for level in &self.levels {
-            let of_picture = picture * level.cells * BLOCK..(picture + 1) * level.cells * BLOCK;
-            let (cells, _) = level.boxes[of_picture.clone()].as_chunks::<BLOCK>();
-            let (scores, _) = level.classes[of_picture].as_chunks::<BLOCK>();
-            for (index, (cell, scores)) in cells.iter().zip(scores).enumerate() {
-                if cell[OBJECTNESS] < least {
-                    continue;
-                }
-                let mut best: Option<(f32, ObjectClass)> = None;
-                for (&score, &class) in scores.iter().zip(classes) {
-                    if best.is_none_or(|(highest, _)| score > highest) {
-                        best = Some((score, class));
-                    }
-                }
-                let Some((score, class)) = best else { continue };
-                let score = sigmoid(cell[OBJECTNESS]) * sigmoid(score);
-                let bounding_box = level.decode(index, cell, letterbox.ratio as f32);
-                // Written so that NaN is refused too.
-                if score >= threshold && bounding_box.is_sound() {
-                    found.push(Detection {
-                        class,
-                        score,
-                        bounding_box,
-                    });
+/// Boxes of one picture that reach the threshold, in pixels of the picture, in the order of the cells. A cell gives
+/// the best of the classes; the first where several are equal.
+pub(crate) fn candidates(
+    levels: &[Level; 3],
+    classes: &[ObjectClass],
+    threshold: f32,
+    letterbox: &Letterbox,
+) -> Vec<Detection> {
+    let least = least_objectness(threshold);
+    let mut found = Vec::new();
+    for (level, stride) in levels.iter().zip(STRIDES) {
+        let (cells, _) = level.boxes.numbers().as_chunks::<BLOCK>();
+        let Some(scores) = &level.classes else { continue };
+        let (scores, _) = scores.numbers().as_chunks::<BLOCK>();
+        let scale = stride as f32 / letterbox.ratio as f32;
+        for (index, (cell, scores)) in cells.iter().zip(scores).enumerate() {
+            if cell[OBJECTNESS] < least {
+                continue;
+            }
+            let mut best: Option<(f32, ObjectClass)> = None;
+            for (&score, &class) in scores.iter().zip(classes) {
+                if best.is_none_or(|(highest, _)| score > highest) {
+                    best = Some((score, class));
                 }
             }
+            let Some((score, class)) = best else { continue };
+            let score = sigmoid(cell[OBJECTNESS]) * sigmoid(score);
+            let place = (index % level.boxes.width(), index / level.boxes.width());
+            let bounding_box = decode(cell, place, scale);
+            // Written so that NaN is refused too.
+            if score >= threshold && bounding_box.is_sound() {
+                found.push(Detection {
+                    class,
+                    score,
+                    bounding_box,
+                });
+            }
         }
-        found
     }
+    found
 }
 
-impl OutputLevel {
-    fn decode(&self, index: usize, cell: &[f32; BLOCK], ratio: f32) -> BoundingBox {
-        let scale = self.stride as f32 / ratio;
-        let x = (cell[0] + (index % self.width) as f32) * scale;
-        let y = (cell[1] + (index / self.width) as f32) * scale;
-        let (width, height) = (cell[2].exp() * scale, cell[3].exp() * scale);
-        BoundingBox {
-            left: x - width / 2.0,
-            top: y - height / 2.0,
-            width,
-            height,
-        }
+/// `place`: column and row of the cell; `scale`: pixels of the picture for one cell.
+fn decode(cell: &[f32; BLOCK], place: (usize, usize), scale: f32) -> BoundingBox {
+    let x = (cell[0] + place.0 as f32) * scale;
+    let y = (cell[1] + place.1 as f32) * scale;
+    let (width, height) = (cell[2].exp() * scale, cell[3].exp() * scale);
+    BoundingBox {
+        left: x - width / 2.0,
+        top: y - height / 2.0,
+        width,
+        height,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Finds people and vehicles in pictures: YOLOX in candle, on the operations of `mineseal-kernels`.
+//! Finds people and vehicles in pictures: YOLOX on the operations of `mineseal-kernels`.
 //!
 //! One detector runs on one thread. To use more cores, make more of them with [`YoloxDetector::another`], which
 //! shares the weights.
@@ -17,7 +17,8 @@ mod yolox;
 
 pub use error::DetectorError;
 pub use file::{FileDetections, RgbPicture, detect_image_file, read_image_file};
-pub use model::{Detector, DetectorSettings, InputSize, ModelCard};
+pub use mineseal_kernels::Instructions;
+pub use model::{Detector, DetectorSettings, InputSize, ModelCard, Precision, Timings};
 pub use own::own_weights;
 pub use picture::PictureRef;
 pub use yolox::YoloxDetector;

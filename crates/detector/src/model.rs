@@ -1,6 +1,8 @@
 use std::fmt;
+use std::time::Duration;
 
 use mineseal_domain::{Detection, ObjectClass};
+use mineseal_kernels::Instructions;
 
 use crate::{DetectorError, PictureRef};
 
@@ -59,6 +61,28 @@ pub struct ModelCard {
     pub input: InputSize,
 }
 
+/// What the net's 1x1 convolutions multiply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// 32-bit floating point.
+    #[default]
+    Single,
+    /// Bytes, where the processor has instructions for it (AVX-512 VNNI) and the convolution is wide enough; the others
+    /// as `Single`. Boxes and scores change a little: `make bench-detector` says by how much.
+    Bytes,
+}
+
+/// How long the parts of a call took, all of its pictures together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Decoding, scaling and laying the pictures into the net's input.
+    pub pictures: Duration,
+    /// The net.
+    pub net: Duration,
+    /// From the net's outputs to boxes.
+    pub boxes: Duration,
+}
+
 /// How a detector is used.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DetectorSettings {
@@ -73,6 +97,10 @@ pub struct DetectorSettings {
     pub classes: Option<Vec<ObjectClass>>,
     /// Pictures that go through the net at once, at least 1.
     pub max_batch: usize,
+    /// The instructions of the inner loops; `None`, and those that the processor lacks, for the fastest that it has.
+    pub instructions: Option<Instructions>,
+    /// What the 1x1 convolutions multiply.
+    pub precision: Precision,
 }
 
 impl Default for DetectorSettings {
@@ -83,6 +111,8 @@ impl Default for DetectorSettings {
             nms_iou: 0.45,
             classes: None,
             max_batch: 4,
+            instructions: None,
+            precision: Precision::Single,
         }
     }
 }

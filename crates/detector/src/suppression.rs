@@ -1,10 +1,15 @@
 use mineseal_domain::{Detection, ObjectClass, ObjectGroup};
 
+/// Candidates that are looked at, the best: every pair of them may have to be compared. The default input has 5,040
+/// cells.
+const MOST_CANDIDATES: usize = 5_040;
+
 /// Keeps the best box of each object: of two boxes of one kind that overlap more than `iou`, the weaker goes. Cars,
 /// buses and trucks are one kind, because one vehicle is often found as two of them. The best score comes first;
 /// of equal ones, the one that came first.
 pub(crate) fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
     candidates.sort_by(|one, other| other.score.total_cmp(&one.score));
+    candidates.truncate(MOST_CANDIDATES);
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
         let hidden = kept.iter().any(|better| {

@@ -1,16 +1,17 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
-use candle_core::{Device, Tensor};
 use mineseal_domain::{Detection, ObjectClass};
+use mineseal_kernels::{Instructions, Workspace};
 
-use crate::boxes::Outputs;
+use crate::boxes::{candidates, least_objectness, raw};
 use crate::letterbox::{COLOURS, Letterbox};
-use crate::network::{Network, STRIDES};
+use crate::network::{Network, Picture, Running, STRIDES};
 use crate::picture::PictureReader;
 use crate::suppression::suppress;
 use crate::weights::{Weights, sha256};
-use crate::{Detector, DetectorError, DetectorSettings, InputSize, ModelCard, PictureRef};
+use crate::{Detector, DetectorError, DetectorSettings, InputSize, ModelCard, PictureRef, Timings};
 
 /// Longest side of the net's input.
 const LARGEST_INPUT: usize = 4096;
@@ -23,6 +24,10 @@ pub struct YoloxDetector {
     nms_iou: f32,
     max_batch: usize,
     reader: PictureReader,
+    workspace: Workspace,
+    /// The inputs of a batch.
+    drawn: Vec<u8>,
+    timings: Timings,
 }
 
 impl YoloxDetector {
@@ -59,7 +64,11 @@ impl YoloxDetector {
             None => file.input()?.unwrap_or(InputSize::DEFAULT),
         };
         check_input(input)?;
-        let network = Network::load(&file, (class_count, &places))?;
+        let running = Running {
+            instructions: settings.instructions.unwrap_or_else(Instructions::detect),
+            precision: settings.precision,
+        };
+        let network = Network::load(&file, (class_count, &places), running)?;
         let sha256 = sha256(bytes);
         let id = format!("{architecture}-{}", &sha256[..12]);
         Ok(Self {
@@ -75,6 +84,9 @@ impl YoloxDetector {
             nms_iou: settings.nms_iou,
             max_batch: settings.max_batch.max(1),
             reader: PictureReader::new()?,
+            workspace: Workspace::new(),
+            drawn: Vec::new(),
+            timings: Timings::default(),
         })
     }
 
@@ -87,8 +99,36 @@ impl YoloxDetector {
             network: Arc::clone(&self.network),
             card: self.card.clone(),
             reader: PictureReader::new()?,
+            workspace: Workspace::new(),
+            drawn: Vec::new(),
+            timings: Timings::default(),
             ..*self
         })
+    }
+
+    /// How long the parts of the last [`Detector::detect`] took.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        self.timings
+    }
+
+    /// What the net says of every cell of a picture, before any threshold: rows of centre x and y, width, height (as
+    /// the head gives them), objectness and one number for each class of the card (both before the sigmoid); cells
+    /// by rows, from the finest level to the coarsest. For comparison with other programs that run the same net.
+    ///
+    /// # Errors
+    /// Where the picture cannot be used.
+    pub fn raw_outputs(&mut self, picture: &PictureRef<'_>) -> Result<Vec<f32>, DetectorError> {
+        let InputSize { width, height } = self.card.input;
+        self.drawn.resize(width * height * COLOURS, 0);
+        let drawn = self.reader.draw(picture, self.card.input, &mut self.drawn);
+        drawn.map_err(|reason| DetectorError::Picture { index: 0, reason })?;
+        let bytes = self.drawn.as_slice();
+        let picture = Picture { bytes, height, width };
+        let levels = self
+            .network
+            .forward(&self.workspace, picture, f32::NEG_INFINITY)?;
+        Ok(raw(&levels, self.card.classes.len()))
     }
 
     /// `first`: the place of the first picture among those that the caller gave.
@@ -97,28 +137,37 @@ impl YoloxDetector {
         first: usize,
         pictures: &[PictureRef<'_>],
     ) -> Result<Vec<Vec<Detection>>, DetectorError> {
-        let input = self.card.input;
-        let length = input.width * input.height * COLOURS;
-        let mut drawn = vec![0; pictures.len() * length];
+        let InputSize { width, height } = self.card.input;
+        let length = width * height * COLOURS;
+        let started = Instant::now();
+        self.drawn.resize(pictures.len() * length, 0);
         let mut letterboxes: Vec<Letterbox> = Vec::with_capacity(pictures.len());
-        for (index, (picture, target)) in pictures.iter().zip(drawn.chunks_exact_mut(length)).enumerate() {
-            let letterbox = self.reader.draw(picture, input, target);
+        for (index, (picture, target)) in pictures
+            .iter()
+            .zip(self.drawn.chunks_exact_mut(length))
+            .enumerate()
+        {
+            let letterbox = self.reader.draw(picture, self.card.input, target);
             let refused = |reason| DetectorError::Picture {
                 index: first + index,
                 reason,
             };
             letterboxes.push(letterbox.map_err(refused)?);
         }
-        let shape = (pictures.len(), input.height, input.width, COLOURS);
-        let levels = self
-            .network
-            .forward(&Tensor::from_vec(drawn, shape, &Device::Cpu)?)?;
-        let outputs = Outputs::read(&levels)?;
-        let found = letterboxes.iter().enumerate().map(|(picture, letterbox)| {
-            let candidates = outputs.candidates(picture, &self.card.classes, self.score_threshold, letterbox);
-            suppress(candidates, self.nms_iou)
-        });
-        Ok(found.collect())
+        self.timings.pictures += started.elapsed();
+        let least = least_objectness(self.score_threshold);
+        let mut found = Vec::with_capacity(pictures.len());
+        for (bytes, letterbox) in self.drawn.chunks_exact(length).zip(&letterboxes) {
+            let picture = Picture { bytes, height, width };
+            let started = Instant::now();
+            let levels = self.network.forward(&self.workspace, picture, least)?;
+            let net_ended = Instant::now();
+            let candidates = candidates(&levels, &self.card.classes, self.score_threshold, letterbox);
+            found.push(suppress(candidates, self.nms_iou));
+            self.timings.net += net_ended - started;
+            self.timings.boxes += net_ended.elapsed();
+        }
+        Ok(found)
     }
 }
 
@@ -132,6 +181,7 @@ impl Detector for YoloxDetector {
     }
 
     fn detect(&mut self, pictures: &[PictureRef<'_>]) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        self.timings = Timings::default();
         let mut found = Vec::with_capacity(pictures.len());
         for batch in pictures.chunks(self.max_batch) {
             found.extend(self.detect_batch(found.len(), batch)?);

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mineseal_detector::{
-    Detector, DetectorSettings, InputSize, PictureRef, RgbPicture, YoloxDetector, detect_image_file,
-    read_image_file,
+    Detector, DetectorSettings, InputSize, Instructions, PictureRef, RgbPicture, YoloxDetector,
+    detect_image_file, read_image_file,
 };
 use mineseal_domain::{BoundingBox, Detection, ObjectClass};
 use serde::Deserialize;
@@ -38,6 +38,13 @@ struct ReferenceBox {
     score: f32,
     #[serde(flatten)]
     bounding_box: BoundingBox,
+}
+
+#[derive(Deserialize)]
+struct ReferenceCells {
+    picture: String,
+    /// Number of the cell; centre and size as the head gives them, objectness and classes after the sigmoid.
+    cells: Vec<Vec<f32>>,
 }
 
 /// The folder with weights and real pictures, beside the project; `None`, with a line, where it is absent.
@@ -157,6 +164,53 @@ fn finds_what_onnx_runtime_finds() {
     }
     println!("{boxes} boxes: scores differ by up to {worst_score:.5}, sides by up to {worst_distance:.4} px");
     assert!(boxes > 60);
+}
+
+#[test]
+fn every_path_gives_the_numbers_of_onnx_runtime() {
+    let Some(shared) = shared("the comparison of the net's outputs with ONNX Runtime") else {
+        return;
+    };
+    let pictures: Vec<ReferenceCells> =
+        serde_json::from_str(include_str!("../reference/yolox_nano_cells.json")).unwrap();
+    assert_eq!(pictures.len(), 6);
+    for instructions in Instructions::available() {
+        let settings = DetectorSettings {
+            input: Some(InputSize::DEFAULT),
+            instructions: Some(instructions),
+            ..DetectorSettings::default()
+        };
+        let weights = shared.join("models/yolox_nano.safetensors");
+        let mut detector = YoloxDetector::load(&weights, settings).unwrap();
+        let (mut worst, mut numbers) = (0.0f32, 0);
+        for expected in &pictures {
+            let picture = picture(&shared, &expected.picture);
+            let found = detector.raw_outputs(&as_picture(&picture)).unwrap();
+            for cell in &expected.cells {
+                let (number, cell) = cell.split_first().unwrap();
+                let found = &found[*number as usize * cell.len()..][..cell.len()];
+                for (column, (&found, &expected)) in found.iter().zip(cell).enumerate() {
+                    let found = if column < 4 {
+                        found
+                    } else {
+                        1.0 / (1.0 + (-found).exp())
+                    };
+                    assert!(
+                        (found - expected).abs() <= 1e-3,
+                        "{}: cell {number}, column {column}: {found} instead of {expected}",
+                        instructions.name()
+                    );
+                    worst = worst.max((found - expected).abs());
+                    numbers += 1;
+                }
+            }
+        }
+        println!(
+            "{}: {numbers} numbers differ by up to {worst:.6}",
+            instructions.name()
+        );
+        assert!(numbers > 5000);
+    }
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! The inner loops for AVX2 with fused multiply-add: a block is two vectors of eight.
 
 use std::arch::x86_64::*;
-use std::mem::MaybeUninit;
 
-use crate::depthwise::DepthwiseJob;
+use crate::depthwise::DepthwiseRow;
 use crate::layout::{BLOCK, Lanes};
 use crate::pointwise::PointwiseJob;
 use crate::silu::{EXPONENT_OF_ONE, LOWEST, LOWEST_POWER, MINUS_LOG2_E, POWER, ROUNDING};
@@ -40,11 +39,10 @@ fn silu(x: __m256) -> __m256 {
 }
 
 /// # Safety
-/// The processor has AVX2 and FMA, and `job.is_sound(out.len())`.
+/// The processor has AVX2 and FMA, and `job.is_sound(out)`.
 #[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn pointwise(job: &PointwiseJob<'_>, out: &mut [MaybeUninit<f32>]) {
-    let blocks = job.input_blocks();
-    let channels = (blocks[0] + blocks[1]) * BLOCK;
+pub(crate) unsafe fn pointwise(job: &PointwiseJob<'_>, out: &mut [f32]) {
+    let channels = job.input_blocks() * BLOCK;
     let tile = (TILE_NUMBERS / channels.max(1) / GROUP * GROUP).max(GROUP);
     for start in (0..job.pixels).step_by(tile) {
         let end = job.pixels.min(start + tile);
@@ -52,17 +50,17 @@ pub(crate) unsafe fn pointwise(job: &PointwiseJob<'_>, out: &mut [MaybeUninit<f3
             let mut pixel = start;
             while pixel + GROUP <= end {
                 // SAFETY: `pixel + GROUP <= job.pixels`, `number` is an output block, the lengths are sound.
-                unsafe { pixels::<GROUP>(job, blocks, number, pixel, out) };
+                unsafe { pixels::<GROUP>(job, number, pixel, out) };
                 pixel += GROUP;
             }
             // SAFETY: exactly the pixels that are left.
             unsafe {
                 match end - pixel {
-                    1 => pixels::<1>(job, blocks, number, pixel, out),
-                    2 => pixels::<2>(job, blocks, number, pixel, out),
-                    3 => pixels::<3>(job, blocks, number, pixel, out),
-                    4 => pixels::<4>(job, blocks, number, pixel, out),
-                    5 => pixels::<5>(job, blocks, number, pixel, out),
+                    1 => pixels::<1>(job, number, pixel, out),
+                    2 => pixels::<2>(job, number, pixel, out),
+                    3 => pixels::<3>(job, number, pixel, out),
+                    4 => pixels::<4>(job, number, pixel, out),
+                    5 => pixels::<5>(job, number, pixel, out),
                     _ => {}
                 }
             }
@@ -73,31 +71,33 @@ pub(crate) unsafe fn pointwise(job: &PointwiseJob<'_>, out: &mut [MaybeUninit<f3
 /// `COUNT` pixels from `pixel` on, of output block `number`.
 ///
 /// # Safety
-/// As [`pointwise`]; `blocks` are the job's, the pixels and the block exist.
+/// As [`pointwise`]; the pixels and the block exist.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn pixels<const COUNT: usize>(
-    job: &PointwiseJob<'_>,
-    blocks: [usize; 2],
-    number: usize,
-    pixel: usize,
-    out: &mut [MaybeUninit<f32>],
-) {
-    let plane = job.pixels * BLOCK;
-    let place = number * plane + pixel * BLOCK;
-    // SAFETY: by `is_sound` the inputs hold `blocks` planes of `job.pixels` pixels, the weights 16 lanes for each
-    // input channel of each output block, and `out` and the residual one plane for each output block.
+unsafe fn pixels<const COUNT: usize>(job: &PointwiseJob<'_>, number: usize, pixel: usize, out: &mut [f32]) {
+    let place = pixel * BLOCK;
+    // SAFETY: by `is_sound` inputs, start, residual and `out` hold `job.pixels` pixels of each of their blocks, and
+    // the weights 16 lanes for each input channel of each output block.
     unsafe {
-        let bias = job.bias.as_ptr().add(number).cast::<f32>();
-        let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(8))]; COUNT];
+        let mut sums = [[_mm256_setzero_ps(); 2]; COUNT];
+        if let Some(start) = job.start {
+            let start = start.numbers.as_ptr().add(number * start.stride + place);
+            for (index, sum) in sums.iter_mut().enumerate() {
+                let start = start.add(index * BLOCK);
+                *sum = [_mm256_loadu_ps(start), _mm256_loadu_ps(start.add(8))];
+            }
+        } else {
+            let bias = job.bias.as_ptr().add(number).cast::<f32>();
+            sums = [[_mm256_load_ps(bias), _mm256_load_ps(bias.add(8))]; COUNT];
+        }
         let mut weights = job
             .weights
             .as_ptr()
-            .add(number * (blocks[0] + blocks[1]) * BLOCK)
+            .add(number * job.input_blocks() * BLOCK)
             .cast::<f32>();
-        for (input, blocks) in job.inputs.iter().zip(blocks) {
-            for block in 0..blocks {
-                let values = input.as_ptr().add(block * plane + pixel * BLOCK);
+        for input in job.inputs {
+            for block in 0..input.blocks {
+                let values = input.numbers.as_ptr().add(block * input.stride + place);
                 for lane in 0..BLOCK {
                     let low = _mm256_load_ps(weights.add(lane * BLOCK));
                     let high = _mm256_load_ps(weights.add(lane * BLOCK + 8));
@@ -116,13 +116,14 @@ unsafe fn pixels<const COUNT: usize>(
             }
         }
         if let Some(residual) = job.residual {
+            let residual = residual.numbers.as_ptr().add(number * residual.stride + place);
             for (index, sum) in sums.iter_mut().enumerate() {
-                let residual = residual.as_ptr().add(place + index * BLOCK);
+                let residual = residual.add(index * BLOCK);
                 sum[0] = _mm256_add_ps(sum[0], _mm256_loadu_ps(residual));
                 sum[1] = _mm256_add_ps(sum[1], _mm256_loadu_ps(residual.add(8)));
             }
         }
-        let out = out.as_mut_ptr().cast::<f32>().add(place);
+        let out = out.as_mut_ptr().add(number * job.out_stride + place);
         for (index, sum) in sums.iter().enumerate() {
             _mm256_storeu_ps(out.add(index * BLOCK), sum[0]);
             _mm256_storeu_ps(out.add(index * BLOCK + 8), sum[1]);
@@ -133,28 +134,15 @@ unsafe fn pixels<const COUNT: usize>(
 /// # Safety
 /// The processor has AVX2 and FMA, and `job.is_sound(out.len())`.
 #[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn depthwise(job: &DepthwiseJob<'_>, out: &mut [MaybeUninit<f32>]) {
-    let zeros = vec![0.0; job.width * BLOCK];
-    let out_length = job.out_width() * BLOCK;
-    for (y, out) in out.chunks_exact_mut(out_length).enumerate() {
-        let rows: [&[f32]; 3] = std::array::from_fn(|row| {
-            // Counted from the padding: 0 is one before the picture.
-            match (y * job.stride + row).checked_sub(1) {
-                Some(row) if row < job.height => {
-                    &job.input[row * job.width * BLOCK..(row + 1) * job.width * BLOCK]
-                }
-                _ => &zeros,
-            }
-        });
-        for half in [0, 8] {
-            // SAFETY: the rows hold `width` pixels and `out` the row's outputs; `half` is the first or the last
-            // eight lanes of a block.
-            unsafe {
-                if job.stride == 1 {
-                    depthwise_row::<1, 4>(job, rows, half, out);
-                } else {
-                    depthwise_row::<2, 4>(job, rows, half, out);
-                }
+pub(crate) unsafe fn depthwise(job: &DepthwiseRow<'_>, out: &mut [f32]) {
+    for half in [0, 8] {
+        // SAFETY: the rows hold `width` pixels and `out` the row's outputs; `half` is the first or the last eight
+        // lanes of a block.
+        unsafe {
+            if job.stride == 1 {
+                depthwise_row::<1, 4>(job, half, out);
+            } else {
+                depthwise_row::<2, 4>(job, half, out);
             }
         }
     }
@@ -163,16 +151,15 @@ pub(crate) unsafe fn depthwise(job: &DepthwiseJob<'_>, out: &mut [MaybeUninit<f3
 /// Eight lanes of one row of outputs, `COUNT` outputs at a time where the whole window lies in the picture.
 ///
 /// # Safety
-/// As [`depthwise`]; the rows hold `job.width` pixels, `out` holds the row's outputs, `half` is 0 or 8.
+/// As [`depthwise`]; `half` is 0 or 8.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 unsafe fn depthwise_row<const STRIDE: usize, const COUNT: usize>(
-    job: &DepthwiseJob<'_>,
-    rows: [&[f32]; 3],
+    job: &DepthwiseRow<'_>,
     half: usize,
-    out: &mut [MaybeUninit<f32>],
+    out: &mut [f32],
 ) {
-    let rows = rows.map(|row| row[half..].as_ptr());
+    let rows = job.rows.map(|row| row[half..].as_ptr());
     let out_width = job.out_width();
     // SAFETY: an output at `x` reads the pixels `x * STRIDE - 1` to `x * STRIDE + 1` of each row, those outside
     // left out; the groups are only taken where all of theirs lie inside.
@@ -180,7 +167,7 @@ unsafe fn depthwise_row<const STRIDE: usize, const COUNT: usize>(
         let weights = job.weights.as_ptr().cast::<f32>().add(half);
         let taps: [__m256; 9] = std::array::from_fn(|tap| _mm256_load_ps(weights.add(tap * BLOCK)));
         let bias = _mm256_load_ps(job.bias.0.as_ptr().add(half));
-        let out = out.as_mut_ptr().cast::<f32>().add(half);
+        let out = out.as_mut_ptr().add(half);
         let mut x = 0;
         while x < out_width {
             let inside = x > 0 && (x + COUNT - 1) * STRIDE + 1 < job.width;
@@ -222,7 +209,7 @@ unsafe fn depthwise_row<const STRIDE: usize, const COUNT: usize>(
 /// # Safety
 /// The processor has AVX2 and FMA, and `job.is_sound(out.len())`.
 #[target_feature(enable = "avx2,fma")]
-pub(crate) unsafe fn stem(job: &StemJob<'_>, out: &mut [MaybeUninit<f32>]) {
+pub(crate) unsafe fn stem(job: &StemJob<'_>, out: &mut [f32]) {
     let outputs = out.len() / BLOCK;
     let mut x = 0;
     // SAFETY: the outputs from `x` on exist and the rows reach as far as they see.
@@ -242,7 +229,7 @@ pub(crate) unsafe fn stem(job: &StemJob<'_>, out: &mut [MaybeUninit<f32>]) {
 /// As [`stem`]; the `COUNT` outputs from `x` on exist.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
-unsafe fn stem_outputs<const COUNT: usize>(job: &StemJob<'_>, x: usize, out: &mut [MaybeUninit<f32>]) {
+unsafe fn stem_outputs<const COUNT: usize>(job: &StemJob<'_>, x: usize, out: &mut [f32]) {
     let Lanes(bias) = job.bias;
     // SAFETY: by `is_sound` each row holds what the last output sees, and the weights are ROW_TAPS for each row.
     unsafe {
@@ -265,7 +252,7 @@ unsafe fn stem_outputs<const COUNT: usize>(job: &StemJob<'_>, x: usize, out: &mu
                 weights = weights.add(BLOCK);
             }
         }
-        let out = out.as_mut_ptr().cast::<f32>().add(x * BLOCK);
+        let out = out.as_mut_ptr().add(x * BLOCK);
         for (index, sum) in sums.iter().enumerate() {
             _mm256_storeu_ps(out.add(index * BLOCK), silu(sum[0]));
             _mm256_storeu_ps(out.add(index * BLOCK + 8), silu(sum[1]));

@@ -1,8 +1,7 @@
-use std::mem::MaybeUninit;
-
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::layout::{BLOCK, Blocked, Lanes, floats, written};
+use crate::layout::{BLOCK, Blocked, Lanes, floats};
+use crate::map::View;
 use crate::{Instructions, portable};
 
 /// Taps of the window.
@@ -19,33 +18,28 @@ pub struct Depthwise {
     instructions: Instructions,
 }
 
-/// One plane: one block of one picture.
-pub(crate) struct DepthwiseJob<'a> {
-    pub(crate) input: &'a [f32],
-    pub(crate) height: usize,
+/// One row of outputs of one block.
+pub(crate) struct DepthwiseRow<'a> {
+    /// The three rows that the window sees, each `width` pixels.
+    pub(crate) rows: [&'a [f32]; 3],
     pub(crate) width: usize,
     pub(crate) stride: usize,
     pub(crate) weights: &'a [Lanes],
     pub(crate) bias: &'a Lanes,
 }
 
-impl DepthwiseJob<'_> {
-    pub(crate) fn out_height(&self) -> usize {
-        self.height.div_ceil(self.stride)
-    }
-
+impl DepthwiseRow<'_> {
     pub(crate) fn out_width(&self) -> usize {
         self.width.div_ceil(self.stride)
     }
 
     /// The lengths fit together. The vector paths rest on this.
     pub(crate) fn is_sound(&self, out_length: usize) -> bool {
-        self.height > 0
-            && self.width > 0
+        self.width > 0
             && (self.stride == 1 || self.stride == 2)
-            && self.input.len() == self.height * self.width * BLOCK
+            && self.rows.iter().all(|row| row.len() == self.width * BLOCK)
             && self.weights.len() == TAPS
-            && out_length == self.out_height() * self.out_width() * BLOCK
+            && out_length == self.out_width() * BLOCK
     }
 }
 
@@ -89,12 +83,73 @@ impl Depthwise {
         self
     }
 
+    /// Blocks of sixteen channels, in and out.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.bias.len()
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Height and width of what comes out.
+    pub(crate) fn out_size(&self, (height, width): (usize, usize)) -> (usize, usize) {
+        (height.div_ceil(self.stride), width.div_ceil(self.stride))
+    }
+
+    /// Row `y` of the outputs of block `number` of a map; `zeros` is as long as a row of the map.
+    pub(crate) fn map_row(&self, input: View<'_>, zeros: &[f32], number: usize, y: usize, out: &mut [f32]) {
+        let rows = std::array::from_fn(|row| {
+            // Counted from the padding: 0 is one before the picture.
+            match (y * self.stride + row).checked_sub(1) {
+                Some(row) if row < input.height => input.row(number, row),
+                _ => &zeros[..input.width * BLOCK],
+            }
+        });
+        self.row(rows, input.width, number, out);
+    }
+
+    /// # Panics
+    /// Where the lengths do not fit together, which would be a mistake in this crate.
+    pub(crate) fn row(&self, rows: [&[f32]; 3], width: usize, number: usize, out: &mut [f32]) {
+        let job = DepthwiseRow {
+            rows,
+            width,
+            stride: self.stride,
+            weights: &self.weights[number * TAPS..(number + 1) * TAPS],
+            bias: &self.bias[number],
+        };
+        assert!(job.is_sound(out.len()), "the lengths were checked by the caller");
+        match self.instructions {
+            Instructions::Portable => portable::depthwise(&job, out),
+            // SAFETY: `Avx2` is only held where the processor has AVX2 and FMA (`Instructions::checked`), and
+            // `is_sound` holds.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => unsafe { crate::avx2::depthwise(&job, out) },
+            // SAFETY: likewise for AVX-512.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { crate::avx512::depthwise(&job, out) },
+        }
+    }
+
     /// The convolution of a blocked tensor; height and width are divided by the stride and rounded up.
     ///
     /// # Errors
     /// Where the tensor is not blocked or has another number of channels.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         input.apply_op1_no_bwd(self)
+    }
+
+    pub(crate) fn check(&self, blocks: usize) -> Result<()> {
+        if blocks != self.bias.len() {
+            bail!(
+                "depthwise: {} channels in, {} expected",
+                blocks * BLOCK,
+                self.bias.len() * BLOCK
+            );
+        }
+        Ok(())
     }
 }
 
@@ -106,47 +161,29 @@ impl CustomOp1 for Depthwise {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let size = Blocked::of(layout, self.name())?;
         let input = floats(storage, layout, self.name())?;
-        if size.blocks != self.bias.len() {
-            bail!(
-                "depthwise: {} channels in, {} expected",
-                size.blocks * BLOCK,
-                self.bias.len() * BLOCK
-            );
-        }
+        self.check(size.blocks)?;
+        let (height, width) = self.out_size((size.height, size.width));
         let out_size = Blocked {
-            height: size.height.div_ceil(self.stride),
-            width: size.width.div_ceil(self.stride),
+            height,
+            width,
             ..size
         };
-        if out_size.numbers() == 0 {
-            return Ok((CpuStorage::F32(Vec::new()), out_size.shape()));
+        let mut out = vec![0.0; out_size.numbers()];
+        if out.is_empty() {
+            return Ok((CpuStorage::F32(out), out_size.shape()));
         }
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            let planes = input
-                .chunks_exact(size.plane())
-                .zip(out.chunks_exact_mut(out_size.plane()));
-            for (index, (input, out)) in planes.enumerate() {
-                let number = index % size.blocks;
-                let job = DepthwiseJob {
-                    input,
-                    height: size.height,
-                    width: size.width,
-                    stride: self.stride,
-                    weights: &self.weights[number * TAPS..(number + 1) * TAPS],
-                    bias: &self.bias[number],
-                };
-                assert!(job.is_sound(out.len()), "the lengths were checked above");
-                match self.instructions {
-                    Instructions::Portable => portable::depthwise(&job, out),
-                    // SAFETY: `Avx2` is only held where the processor has AVX2 and FMA (`Instructions::checked`),
-                    // and `is_sound` holds.
-                    #[cfg(target_arch = "x86_64")]
-                    Instructions::Avx2 => unsafe { crate::avx2::depthwise(&job, out) },
-                }
-            }
-        };
-        // SAFETY: every path writes every output of every plane.
-        let out = unsafe { written(out_size.numbers(), fill) };
+        let zeros = vec![0.0; size.width * BLOCK];
+        for (index, row) in out.chunks_exact_mut(width * BLOCK).enumerate() {
+            let (plane, y) = (index / height, index % height);
+            let (picture, number) = (plane / size.blocks, plane % size.blocks);
+            let view = View {
+                numbers: &input[picture * size.picture()..(picture + 1) * size.picture()],
+                blocks: size.blocks,
+                height: size.height,
+                width: size.width,
+            };
+            self.map_row(view, &zeros, number, y, row);
+        }
         Ok((CpuStorage::F32(out), out_size.shape()))
     }
 }

@@ -6,6 +6,9 @@ pub enum Instructions {
     /// AVX2 with fused multiply-add: x86-64 since 2013 (Intel Haswell) and 2015 (AMD Excavator).
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// AVX-512 F, BW, DQ and VL: Intel servers since 2017 (Skylake-SP), AMD since 2022 (Zen 4).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Instructions {
@@ -21,8 +24,15 @@ impl Instructions {
         #[allow(unused_mut)]
         let mut found = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            found.push(Self::Avx2);
+        {
+            use std::arch::is_x86_feature_detected as has;
+            let avx2 = has!("avx2") && has!("fma");
+            if avx2 {
+                found.push(Self::Avx2);
+            }
+            if avx2 && has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+                found.push(Self::Avx512);
+            }
         }
         found
     }
@@ -37,6 +47,19 @@ impl Instructions {
         }
     }
 
+    /// They multiply bytes as well ([`crate::Pointwise::with_bytes`]): AVX-512 with VNNI (Intel since 2019, AMD since
+    /// Zen 4), and the portable path, for comparison.
+    #[must_use]
+    pub fn has_bytes(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => std::arch::is_x86_feature_detected!("avx512vnni"),
+        }
+    }
+
     /// For logs and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -44,6 +67,8 @@ impl Instructions {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
         }
     }
 }

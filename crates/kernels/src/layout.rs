@@ -1,5 +1,3 @@
-use std::mem::MaybeUninit;
-
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 /// Channels that lie side by side in a blocked tensor.
@@ -69,18 +67,6 @@ pub(crate) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout, operation: &s
         bail!("{operation}: the tensor must be contiguous")
     };
     Ok(&numbers[from..to])
-}
-
-/// A vector of `length` numbers that `fill` has written.
-///
-/// # Safety
-/// `fill` must write every element.
-pub(crate) unsafe fn written(length: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
-    let mut numbers: Vec<f32> = Vec::with_capacity(length);
-    fill(&mut numbers.spare_capacity_mut()[..length]);
-    // SAFETY: the capacity is at least `length`, and the caller promises that `fill` wrote every element.
-    unsafe { numbers.set_len(length) };
-    numbers
 }
 
 /// `[pictures, channels, height, width]` to blocked; channels beyond the last full block are filled up with zeros.

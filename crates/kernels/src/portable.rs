@@ -1,10 +1,9 @@
 //! The inner loops in plain Rust. They multiply and then add, because a fused multiply-add without the instruction
 //! for it is a slow function call: they agree with the vector paths to rounding, not to the bit.
 
-use std::mem::MaybeUninit;
-
-use crate::depthwise::DepthwiseJob;
+use crate::depthwise::DepthwiseRow;
 use crate::layout::{BLOCK, Lanes};
+use crate::map::Planes;
 use crate::pointwise::PointwiseJob;
 use crate::silu::silu;
 use crate::stem::{ROW_TAPS, STEP, StemJob};
@@ -21,62 +20,57 @@ fn add_scaled(sums: &mut [f32; BLOCK], weights: &Lanes, value: f32) {
     }
 }
 
-fn store(out: &mut [MaybeUninit<f32>], values: impl IntoIterator<Item = f32>) {
-    for (slot, value) in out.iter_mut().zip(values) {
-        slot.write(value);
-    }
+/// The lanes of one pixel of one block.
+fn pixel<'a>(planes: Planes<'a>, block: usize, pixel: usize) -> &'a [f32] {
+    &planes.numbers[block * planes.stride + pixel * BLOCK..][..BLOCK]
 }
 
-pub(crate) fn pointwise(job: &PointwiseJob<'_>, out: &mut [MaybeUninit<f32>]) {
-    let plane = job.pixels * BLOCK;
-    let weights_of_block = job.weights.len() / job.bias.len();
-    for pixel in 0..job.pixels {
-        let lanes = pixel * BLOCK..(pixel + 1) * BLOCK;
+pub(crate) fn pointwise(job: &PointwiseJob<'_>, out: &mut [f32]) {
+    let weights_of_block = job.input_blocks() * BLOCK;
+    for place in 0..job.pixels {
         for (number, bias) in job.bias.iter().enumerate() {
             let mut sums = bias.0;
+            if let Some(start) = job.start {
+                sums.copy_from_slice(pixel(start, number, place));
+            }
             let values = job
                 .inputs
                 .iter()
-                .flat_map(|input| input.chunks_exact(plane))
-                .flat_map(|p| &p[lanes.clone()]);
+                .flat_map(|input| (0..input.blocks).flat_map(move |block| pixel(*input, block, place)));
             for (weights, &value) in job.weights[number * weights_of_block..].iter().zip(values) {
                 add_scaled(&mut sums, weights, value);
             }
             if job.silu {
                 sums = sums.map(silu);
             }
-            let place = number * plane + lanes.start..number * plane + lanes.end;
             if let Some(residual) = job.residual {
+                let residual = pixel(residual, number, place);
                 sums.iter_mut()
-                    .zip(&residual[place.clone()])
+                    .zip(residual)
                     .for_each(|(sum, value)| *sum += value);
             }
-            store(&mut out[place], sums);
+            let start = number * job.out_stride + place * BLOCK;
+            out[start..start + BLOCK].copy_from_slice(&sums);
         }
     }
 }
 
-pub(crate) fn depthwise(job: &DepthwiseJob<'_>, out: &mut [MaybeUninit<f32>]) {
-    let (height, width) = (job.height, job.width);
+pub(crate) fn depthwise(job: &DepthwiseRow<'_>, out: &mut [f32]) {
     for (index, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-        let (top, left) = (
-            index / job.out_width() * job.stride,
-            index % job.out_width() * job.stride,
-        );
         let mut sums = job.bias.0;
         for (tap, weights) in job.weights.iter().enumerate() {
             // Counted from the padding: 0 is one before the picture.
-            let (row, column) = (top + tap / 3, left + tap % 3);
-            if (1..=height).contains(&row) && (1..=width).contains(&column) {
-                let place = ((row - 1) * width + column - 1) * BLOCK;
-                add_product(&mut sums, weights, &job.input[place..place + BLOCK]);
+            let column = index * job.stride + tap % 3;
+            if (1..=job.width).contains(&column) {
+                let place = (column - 1) * BLOCK;
+                add_product(&mut sums, weights, &job.rows[tap / 3][place..place + BLOCK]);
             }
         }
-        store(out, sums.map(silu));
+        out.copy_from_slice(&sums.map(silu));
     }
 }
 
-pub(crate) fn stem(job: &StemJob<'_>, out: &mut [MaybeUninit<f32>]) {
+pub(crate) fn stem(job: &StemJob<'_>, out: &mut [f32]) {
     for (index, out) in out.chunks_exact_mut(BLOCK).enumerate() {
         let mut sums = job.bias.0;
         for (row, weights) in job.rows.iter().zip(job.weights.chunks_exact(ROW_TAPS)) {
@@ -84,6 +78,13 @@ pub(crate) fn stem(job: &StemJob<'_>, out: &mut [MaybeUninit<f32>]) {
                 add_scaled(&mut sums, weights, value);
             }
         }
-        store(out, sums.map(silu));
+        out.copy_from_slice(&sums.map(silu));
+    }
+}
+
+/// Bytes as numbers.
+pub(crate) fn widen(bytes: &[u8], numbers: &mut [f32]) {
+    for (number, &byte) in numbers.iter_mut().zip(bytes) {
+        *number = f32::from(byte);
     }
 }

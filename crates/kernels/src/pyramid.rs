@@ -1,6 +1,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use crate::layout::{BLOCK, Blocked, floats};
+use crate::map::{Map, View, Workspace};
 
 /// Spatial pyramid pooling: the input and its maxima over windows of 5, 9 and 13 pixels, stride 1, padded with -∞,
 /// one after the other along the channels.
@@ -21,6 +22,22 @@ impl SpatialPyramid {
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         input.apply_op1_no_bwd(self)
     }
+
+    /// The three maxima of a map, three times its channels, without the copy of the input.
+    #[must_use]
+    pub fn maxima(&self, workspace: &Workspace, input: View<'_>) -> Map {
+        let mut out = workspace.map(3 * input.blocks, input.height, input.width);
+        if input.plane() > 0 {
+            let mut across = workspace.map(1, input.height, input.width);
+            pool(
+                input.numbers,
+                input.size(),
+                out.numbers_mut(),
+                across.numbers_mut(),
+            );
+        }
+        out
+    }
 }
 
 impl CustomOp1 for SpatialPyramid {
@@ -39,33 +56,40 @@ impl CustomOp1 for SpatialPyramid {
         if out.is_empty() {
             return Ok((CpuStorage::F32(out), out_size.shape()));
         }
-        let mut across = vec![0.0; size.plane()];
         for (input, out) in input
             .chunks_exact(size.picture())
             .zip(out.chunks_exact_mut(out_size.picture()))
         {
-            let (copy, mut rest) = out.split_at_mut(size.picture());
+            let (copy, pooled) = out.split_at_mut(size.picture());
             copy.copy_from_slice(input);
-            let mut source: &[f32] = copy;
-            for _ in 0..3 {
-                let (pooled, next) = rest.split_at_mut(size.picture());
-                for (plane, pooled) in source
-                    .chunks_exact(size.plane())
-                    .zip(pooled.chunks_exact_mut(size.plane()))
-                {
-                    for (row, across) in plane
-                        .chunks_exact(size.width * BLOCK)
-                        .zip(across.chunks_exact_mut(size.width * BLOCK))
-                    {
-                        maxima(row, across, BLOCK);
-                    }
-                    maxima(&across, pooled, size.width * BLOCK);
-                }
-                source = pooled;
-                rest = next;
-            }
+            pool(
+                copy,
+                (size.height, size.width),
+                pooled,
+                &mut vec![0.0; size.plane()],
+            );
         }
         Ok((CpuStorage::F32(out), out_size.shape()))
+    }
+}
+
+/// The three maxima of all blocks; `across` is memory for one block.
+fn pool(input: &[f32], (height, width): (usize, usize), mut out: &mut [f32], across: &mut [f32]) {
+    let plane = height * width * BLOCK;
+    let mut source = input;
+    while !out.is_empty() {
+        let (pooled, rest) = out.split_at_mut(input.len());
+        for (plane, pooled) in source.chunks_exact(plane).zip(pooled.chunks_exact_mut(plane)) {
+            for (row, across) in plane
+                .chunks_exact(width * BLOCK)
+                .zip(across.chunks_exact_mut(width * BLOCK))
+            {
+                maxima(row, across, BLOCK);
+            }
+            maxima(across, pooled, width * BLOCK);
+        }
+        source = pooled;
+        out = rest;
     }
 }
 

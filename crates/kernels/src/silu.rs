@@ -1,7 +1,10 @@
 //! SiLU, x / (1 + e^-x), by a polynomial for the fractional power of two: the constants that all paths share.
 //!
-//! The quotient is a true division and not the processor's approximate reciprocal, whose bits differ from one maker
-//! to the next.
+//! The portable and the AVX2 path end in a true division; the AVX-512 path, where a division takes as long as thirty
+//! multiplications, in the processor's reciprocal and a step of Newton's. The paths agree to some 1e-6, not to the bit.
+
+#[cfg(target_arch = "x86_64")]
+use crate::layout::Lanes;
 
 /// Below this, SiLU is -0 to within 1e-36.
 pub(crate) const LOWEST: f32 = -87.0;
@@ -22,6 +25,36 @@ pub(crate) const POWER: [f32; 5] = [
 pub(crate) const ROUNDING: f32 = 12_582_912.0;
 /// The exponent bits of 1.0.
 pub(crate) const EXPONENT_OF_ONE: u32 = 127 << 23;
+
+/// Added to a number and taken away again, this rounds it to the nearest sixteenth.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SIXTEENTHS: f32 = 786_432.0;
+/// 2^f for f in [-1/32, 1/32] is 1 + `STRAIGHT` f + `SQUARE` f² to within 5e-7 of itself: Taylor's series with the
+/// cubic term's best straight line (3/4 of its value at the end of the range) put into the straight one.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const STRAIGHT: f32 = 0.693_187_83;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SQUARE: f32 = 0.240_226_5;
+/// 2^(n/16).
+#[cfg(target_arch = "x86_64")]
+pub(crate) const ROOTS: Lanes = Lanes([
+    1.0,
+    1.044_273_7,
+    1.090_507_7,
+    1.138_788_6,
+    1.189_207_1,
+    1.241_857_8,
+    1.296_839_6,
+    1.354_255_6,
+    std::f32::consts::SQRT_2,
+    1.476_826_2,
+    1.542_210_8,
+    1.610_490_3,
+    1.681_792_9,
+    1.756_252_2,
+    1.834_008_1,
+    1.915_206_6,
+]);
 
 /// SiLU of one number; NaN stays NaN, -∞ gives -0 to within 1e-36, +∞ stays.
 pub(crate) fn silu(x: f32) -> f32 {

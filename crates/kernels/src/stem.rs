@@ -1,8 +1,6 @@
-use std::mem::MaybeUninit;
-
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use crate::layout::{BLOCK, Blocked, Lanes, written};
+use crate::layout::{BLOCK, Blocked, Lanes};
 use crate::{Instructions, portable};
 
 /// Colours of a pixel.
@@ -89,6 +87,12 @@ impl Stem {
         self
     }
 
+    /// Blocks of sixteen channels that come out.
+    #[must_use]
+    pub fn output_blocks(&self) -> usize {
+        self.bias.len()
+    }
+
     /// `pictures`: bytes, `[pictures, height, width, 3]`, height and width even. The result is blocked and of half
     /// the height and width.
     ///
@@ -98,11 +102,12 @@ impl Stem {
         pictures.apply_op1_no_bwd(self)
     }
 
-    fn row(&self, rows: [&[f32]; WINDOW], number: usize, out: &mut [MaybeUninit<f32>]) {
-        let weights = &self.weights[number * TAPS..(number + 1) * TAPS];
+    /// # Panics
+    /// Where the lengths do not fit together, which would be a mistake in this crate.
+    fn row(&self, rows: [&[f32]; WINDOW], number: usize, out: &mut [f32]) {
         let job = StemJob {
             rows,
-            weights,
+            weights: &self.weights[number * TAPS..(number + 1) * TAPS],
             bias: &self.bias[number],
         };
         assert!(job.is_sound(out.len()), "the lengths were checked by the caller");
@@ -112,45 +117,103 @@ impl Stem {
             // `is_sound` holds.
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => unsafe { crate::avx2::stem(&job, out) },
+            // SAFETY: likewise for AVX-512.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { crate::avx512::stem(&job, out) },
+        }
+    }
+
+    fn widen(&self, bytes: &[u8], numbers: &mut [f32]) {
+        match self.instructions {
+            // SAFETY: `Avx512` is only held where the processor has it.
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => unsafe { crate::avx512::widen(bytes, numbers) },
+            _ => portable::widen(bytes, numbers),
         }
     }
 }
 
-/// The last six rows of a picture as numbers, by row modulo six; rows outside the picture are zero.
-struct RowRing {
-    numbers: Vec<f32>,
-    length: usize,
+/// One picture of bytes on its way through the stem, row by row from the top.
+pub(crate) struct StemRows<'a> {
+    stem: &'a Stem,
+    bytes: &'a [u8],
+    height: usize,
+    width: usize,
+    /// The last six rows as numbers, by row modulo six; rows are counted from the first row of padding, and those
+    /// outside the picture are zero.
+    ring: &'a mut [f32],
+    /// Rows that were put into the ring.
+    read: usize,
 }
 
-impl RowRing {
-    fn new(width: usize) -> Self {
-        let length = (width + 4) * COLOURS;
+impl<'a> StemRows<'a> {
+    /// Numbers in the ring.
+    pub(crate) fn ring_length(width: usize) -> usize {
+        WINDOW * (width + 4) * COLOURS
+    }
+
+    /// `ring` is memory to use.
+    pub(crate) fn new(
+        stem: &'a Stem,
+        bytes: &'a [u8],
+        (height, width): (usize, usize),
+        ring: &'a mut [f32],
+    ) -> Self {
+        ring.fill(0.0);
         Self {
-            numbers: vec![0.0; WINDOW * length],
-            length,
+            stem,
+            bytes,
+            height,
+            width,
+            ring,
+            read: 0,
         }
     }
 
-    /// Rows are counted from the first row of padding.
-    fn put(&mut self, row: usize, bytes: Option<&[u8]>) {
-        let start = (row % WINDOW) * self.length;
-        let slot = &mut self.numbers[start..start + self.length];
-        let inner = &mut slot[2 * COLOURS..self.length - 2 * COLOURS];
-        match bytes {
-            Some(bytes) => inner
-                .iter_mut()
-                .zip(bytes)
-                .for_each(|(number, &byte)| *number = f32::from(byte)),
-            None => inner.fill(0.0),
-        }
+    fn length(&self) -> usize {
+        (self.width + 4) * COLOURS
     }
 
-    fn window(&self, first: usize) -> [&[f32]; WINDOW] {
-        std::array::from_fn(|index| {
-            let start = ((first + index) % WINDOW) * self.length;
-            &self.numbers[start..start + self.length]
-        })
+    fn read_row(&mut self) {
+        let (row, length) = (self.read, self.length());
+        let start = row % WINDOW * length;
+        let slot = &mut self.ring[start + 2 * COLOURS..start + length - 2 * COLOURS];
+        let inside = row.checked_sub(2).filter(|&row| row < self.height);
+        match inside {
+            Some(row) => {
+                let bytes = &self.bytes[row * self.width * COLOURS..(row + 1) * self.width * COLOURS];
+                self.stem.widen(bytes, slot);
+            }
+            None => slot.fill(0.0),
+        }
+        self.read += 1;
     }
+
+    /// Row `y` of every output block, block after block; rows are asked for from the top.
+    pub(crate) fn write(&mut self, y: usize, out: &mut [f32]) {
+        while self.read < 2 * y + WINDOW {
+            self.read_row();
+        }
+        let length = self.length();
+        let rows = std::array::from_fn(|index| {
+            let start = (2 * y + index) % WINDOW * length;
+            &self.ring[start..start + length]
+        });
+        for (number, out) in out.chunks_exact_mut(self.width / 2 * BLOCK).enumerate() {
+            self.stem.row(rows, number, out);
+        }
+    }
+}
+
+/// The size serves and the picture has all its bytes.
+pub(crate) fn check_picture(bytes: &[u8], height: usize, width: usize) -> Result<()> {
+    if !height.is_multiple_of(2) || !width.is_multiple_of(2) || bytes.len() != height * width * COLOURS {
+        bail!(
+            "stem: {} bytes for {height}x{width}; even sizes and {COLOURS} bytes a pixel expected",
+            bytes.len()
+        );
+    }
+    Ok(())
 }
 
 impl CustomOp1 for Stem {
@@ -175,31 +238,23 @@ impl CustomOp1 for Stem {
             height: height / 2,
             width: width / 2,
         };
-        if size.numbers() == 0 {
-            return Ok((CpuStorage::F32(Vec::new()), size.shape()));
+        let mut out = vec![0.0; size.numbers()];
+        if out.is_empty() {
+            return Ok((CpuStorage::F32(out), size.shape()));
         }
-        let mut ring = RowRing::new(width);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            let bytes = bytes[from..to].chunks_exact(height * width * COLOURS);
-            for (bytes, out) in bytes.zip(out.chunks_exact_mut(size.picture())) {
-                let padded = |row: usize| {
-                    let inside = row.checked_sub(2).filter(|&row| row < height)?;
-                    bytes.get(inside * width * COLOURS..(inside + 1) * width * COLOURS)
-                };
-                (0..WINDOW - 2).for_each(|row| ring.put(row, padded(row)));
-                for y in 0..size.height {
-                    let first = 2 * y;
-                    ring.put(first + 4, padded(first + 4));
-                    ring.put(first + 5, padded(first + 5));
-                    for (number, plane) in out.chunks_exact_mut(size.plane()).enumerate() {
-                        let row = y * size.width * BLOCK..(y + 1) * size.width * BLOCK;
-                        self.row(ring.window(first), number, &mut plane[row]);
-                    }
+        let length = size.width * BLOCK;
+        let mut ring = vec![0.0; StemRows::ring_length(width)];
+        let mut lines = vec![0.0; size.blocks * length];
+        let bytes = bytes[from..to].chunks_exact(height * width * COLOURS);
+        for (bytes, out) in bytes.zip(out.chunks_exact_mut(size.picture())) {
+            let mut rows = StemRows::new(self, bytes, (height, width), &mut ring);
+            for y in 0..size.height {
+                rows.write(y, &mut lines);
+                for (plane, line) in out.chunks_exact_mut(size.plane()).zip(lines.chunks_exact(length)) {
+                    plane[y * length..(y + 1) * length].copy_from_slice(line);
                 }
             }
-        };
-        // SAFETY: every row of every block of every picture is written.
-        let out = unsafe { written(size.numbers(), fill) };
+        }
         Ok((CpuStorage::F32(out), size.shape()))
     }
 }

@@ -1,8 +1,7 @@
-use std::mem::MaybeUninit;
-
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use crate::layout::{BLOCK, Blocked, floats, written};
+use crate::layout::{BLOCK, Blocked, floats};
+use crate::map::{Map, View, Workspace};
 
 /// Twice the height and width, each pixel four times.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +14,14 @@ impl Upsample {
     /// Where the tensor is not blocked.
     pub fn forward(&self, input: &Tensor) -> Result<Tensor> {
         input.apply_op1_no_bwd(self)
+    }
+
+    /// A map of twice the height and width.
+    #[must_use]
+    pub fn apply(&self, workspace: &Workspace, input: View<'_>) -> Map {
+        let mut out = workspace.map(input.blocks, 2 * input.height, 2 * input.width);
+        repeat(input.numbers, input.width, out.numbers_mut());
+        out
     }
 }
 
@@ -31,23 +38,26 @@ impl CustomOp1 for Upsample {
             width: size.width * 2,
             ..size
         };
-        if out_size.numbers() == 0 {
-            return Ok((CpuStorage::F32(Vec::new()), out_size.shape()));
-        }
-        let (row, out_row) = (size.width * BLOCK, out_size.width * BLOCK);
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            for (source, out) in input.chunks_exact(row).zip(out.chunks_exact_mut(2 * out_row)) {
-                let (upper, lower) = out.split_at_mut(out_row);
-                for target in [upper, lower] {
-                    for (pixel, pair) in source.chunks_exact(BLOCK).zip(target.chunks_exact_mut(2 * BLOCK)) {
-                        pair[..BLOCK].write_copy_of_slice(pixel);
-                        pair[BLOCK..].write_copy_of_slice(pixel);
-                    }
-                }
-            }
-        };
-        // SAFETY: every input row writes its two output rows, and they are all of the output.
-        let out = unsafe { written(out_size.numbers(), fill) };
+        let mut out = vec![0.0; out_size.numbers()];
+        repeat(input, size.width, &mut out);
         Ok((CpuStorage::F32(out), out_size.shape()))
+    }
+}
+
+/// Rows of `width` pixels, twice as long and twice each.
+fn repeat(input: &[f32], width: usize, out: &mut [f32]) {
+    let row = width * BLOCK;
+    if row == 0 {
+        return;
+    }
+    for (source, out) in input.chunks_exact(row).zip(out.chunks_exact_mut(4 * row)) {
+        let (upper, lower) = out.split_at_mut(2 * row);
+        let (pixels, _) = source.as_chunks::<BLOCK>();
+        let (pairs, _) = upper.as_chunks_mut::<{ 2 * BLOCK }>();
+        for (pixel, pair) in pixels.iter().zip(pairs) {
+            pair[..BLOCK].copy_from_slice(pixel);
+            pair[BLOCK..].copy_from_slice(pixel);
+        }
+        lower.copy_from_slice(upper);
     }
 }

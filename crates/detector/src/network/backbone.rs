@@ -1,14 +1,14 @@
-use candle_core::Tensor;
-use mineseal_kernels::{Pointwise, SpatialPyramid, Stem};
+use mineseal_kernels::{Entrance, Map, Pointwise, Separable, SpatialPyramid, Stem, View, Workspace};
 
-use super::layers::{CrossStage, Path, Separable};
+use super::Picture;
+use super::layers::{CrossStage, Path};
 use crate::DetectorError;
-use crate::weights::Weights;
 
 /// CSP Darknet: halves the picture five times.
 pub(crate) struct Backbone {
-    stem: Stem,
-    dark2: Stage,
+    /// The stem and what halves the picture after it.
+    entrance: Entrance,
+    dark2: CrossStage,
     dark3: Stage,
     dark4: Stage,
     dark5: LastStage,
@@ -16,9 +16,9 @@ pub(crate) struct Backbone {
 
 /// What the backbone sees at strides 8, 16 and 32.
 pub(crate) struct BackboneFeatures {
-    pub(crate) dark3: Tensor,
-    pub(crate) dark4: Tensor,
-    pub(crate) dark5: Tensor,
+    pub(crate) dark3: Map,
+    pub(crate) dark4: Map,
+    pub(crate) dark5: Map,
 }
 
 /// Halves the picture and doubles the channels.
@@ -36,54 +36,66 @@ struct LastStage {
 }
 
 impl Backbone {
-    pub(crate) fn load(weights: &Weights<'_>, base: usize) -> Result<Self, DetectorError> {
-        let path = Path::new(weights, "backbone.backbone");
+    pub(crate) fn load(path: &Path<'_>, base: usize) -> Result<Self, DetectorError> {
+        let path = path.at("backbone.backbone");
         let (weight, bias) = path.at("stem.conv.conv").convolution(base, 12, 3)?;
+        let stem = Stem::new(&weight, &bias)?.with_instructions(path.instructions());
+        let halve = path.at("dark2.0").separable(base, 2 * base, 2)?;
         Ok(Self {
-            stem: Stem::new(&weight, &bias)?,
-            dark2: Stage::load(&path.at("dark2"), base)?,
+            entrance: Entrance::new(stem, halve)?,
+            dark2: CrossStage::load(&path.at("dark2.1"), 2 * base, 2 * base, true)?,
             dark3: Stage::load(&path.at("dark3"), 2 * base)?,
             dark4: Stage::load(&path.at("dark4"), 4 * base)?,
             dark5: LastStage::load(&path.at("dark5"), 8 * base)?,
         })
     }
 
-    pub(crate) fn forward(&self, pictures: &Tensor) -> candle_core::Result<BackboneFeatures> {
-        let dark2 = self.dark2.forward(&self.stem.forward(pictures)?)?;
-        let dark3 = self.dark3.forward(&dark2)?;
-        let dark4 = self.dark4.forward(&dark3)?;
-        let dark5 = self.dark5.forward(&dark4)?;
+    pub(crate) fn forward(
+        &self,
+        workspace: &Workspace,
+        picture: Picture<'_>,
+    ) -> candle_core::Result<BackboneFeatures> {
+        let Picture { bytes, height, width } = picture;
+        let entered = self.entrance.apply(workspace, bytes, height, width)?;
+        let dark2 = self.dark2.forward(workspace, entered.view())?;
+        drop(entered);
+        let dark3 = self.dark3.forward(workspace, dark2.view())?;
+        drop(dark2);
+        let dark4 = self.dark4.forward(workspace, dark3.view())?;
+        let dark5 = self.dark5.forward(workspace, dark4.view())?;
         Ok(BackboneFeatures { dark3, dark4, dark5 })
     }
 }
 
 impl Stage {
     fn load(path: &Path<'_>, inputs: usize) -> Result<Self, DetectorError> {
-        let halve = Separable::load(&path.at("0"), inputs, 2 * inputs, 2)?;
         Ok(Self {
-            halve,
+            halve: path.at("0").separable(inputs, 2 * inputs, 2)?,
             layer: CrossStage::load(&path.at("1"), 2 * inputs, 2 * inputs, true)?,
         })
     }
 
-    fn forward(&self, input: &Tensor) -> candle_core::Result<Tensor> {
-        self.layer.forward(&self.halve.forward(input)?)
+    fn forward(&self, workspace: &Workspace, input: View<'_>) -> candle_core::Result<Map> {
+        let half = self.halve.apply(workspace, input)?;
+        self.layer.forward(workspace, half.view())
     }
 }
 
 impl LastStage {
     fn load(path: &Path<'_>, inputs: usize) -> Result<Self, DetectorError> {
         Ok(Self {
-            halve: Separable::load(&path.at("0"), inputs, 2 * inputs, 2)?,
+            halve: path.at("0").separable(inputs, 2 * inputs, 2)?,
             narrow: path.at("1.conv1").pointwise(2 * inputs, inputs)?,
             widen: path.at("1.conv2").pointwise(4 * inputs, 2 * inputs)?,
             layer: CrossStage::load(&path.at("2"), 2 * inputs, 2 * inputs, false)?,
         })
     }
 
-    fn forward(&self, input: &Tensor) -> candle_core::Result<Tensor> {
-        let narrow = self.narrow.forward(&self.halve.forward(input)?)?;
-        let pooled = SpatialPyramid.forward(&narrow)?;
-        self.layer.forward(&self.widen.forward(&pooled)?)
+    fn forward(&self, workspace: &Workspace, input: View<'_>) -> candle_core::Result<Map> {
+        let half = self.halve.apply(workspace, input)?;
+        let narrow = self.narrow.apply(workspace, half.view())?;
+        let pooled = SpatialPyramid.maxima(workspace, narrow.view());
+        let wide = self.widen.apply_pair(workspace, narrow.view(), pooled.view())?;
+        self.layer.forward(workspace, wide.view())
     }
 }

@@ -1,24 +1,27 @@
-use candle_core::Tensor;
-use mineseal_kernels::Pointwise;
+use std::cmp::Ordering;
 
-use super::layers::{Path, Separable};
+use mineseal_kernels::{BLOCK, Map, Pointwise, Separable, View, Workspace};
+
+use super::layers::Path;
 use crate::DetectorError;
-use crate::weights::Weights;
 
 /// Centre, size.
 const BOX: usize = 4;
+/// The lane of objectness among the boxes' lanes.
+pub(crate) const OBJECTNESS: usize = BOX;
 
 /// The decoupled head: what an object is and where it is are found on ways of their own.
 pub(crate) struct Head {
     levels: Vec<LevelHead>,
 }
 
-/// What the head says of one stride. Both tensors are `[pictures, 1, height, width, 16]`.
+/// What the head says of one stride. Both maps have one block.
 pub(crate) struct Level {
     /// Lanes 0 to 3: centre and size before decoding; lane 4: objectness before the sigmoid.
-    pub(crate) boxes: Tensor,
-    /// One lane for each class that is computed, before the sigmoid.
-    pub(crate) classes: Tensor,
+    pub(crate) boxes: Map,
+    /// One lane for each class that is computed, before the sigmoid; only of cells whose objectness is not below what
+    /// was asked for. `None` where there is no such cell.
+    pub(crate) classes: Option<Map>,
 }
 
 struct LevelHead {
@@ -31,11 +34,11 @@ struct LevelHead {
 
 impl Head {
     pub(crate) fn load(
-        weights: &Weights<'_>,
+        path: &Path<'_>,
         base: usize,
         classes: (usize, &[usize]),
     ) -> Result<Self, DetectorError> {
-        let path = Path::new(weights, "head");
+        let path = path.at("head");
         let inputs = [4 * base, 8 * base, 16 * base];
         let level = |(number, inputs)| LevelHead::load(&path, number, inputs, 4 * base, classes);
         Ok(Self {
@@ -47,10 +50,15 @@ impl Head {
         })
     }
 
-    pub(crate) fn forward(&self, features: &[Tensor; 3]) -> candle_core::Result<[Level; 3]> {
+    pub(crate) fn forward(
+        &self,
+        workspace: &Workspace,
+        features: &[Map; 3],
+        least: f32,
+    ) -> candle_core::Result<[Level; 3]> {
         let [fine, middle, coarse] = features;
-        let level = |number: usize, features| match self.levels.get(number) {
-            Some(head) => head.forward(features),
+        let level = |number: usize, features: &Map| match self.levels.get(number) {
+            Some(head) => head.forward(workspace, features.view(), least),
             None => candle_core::bail!("the head has no level {number}"),
         };
         Ok([level(0, fine)?, level(1, middle)?, level(2, coarse)?])
@@ -66,7 +74,10 @@ impl LevelHead {
         (class_count, used): (usize, &[usize]),
     ) -> Result<Self, DetectorError> {
         let way = |name: &str| {
-            let separable = |j| Separable::load(&path.at(&format!("{name}.{number}.{j}")), hidden, hidden, 1);
+            let separable = |j| {
+                path.at(&format!("{name}.{number}.{j}"))
+                    .separable(hidden, hidden, 1)
+            };
             Ok::<_, DetectorError>([separable(0)?, separable(1)?])
         };
         let last = |name: &str, outputs| {
@@ -87,18 +98,37 @@ impl LevelHead {
         Ok(Self {
             stem: path.at(&format!("stems.{number}")).pointwise(inputs, hidden)?,
             class_way: way("cls_convs")?,
-            classes: Pointwise::new(&used_weight, &used_bias, false)?,
+            classes: path.packed(&used_weight, &used_bias, false)?,
             box_way: way("reg_convs")?,
-            boxes: Pointwise::new(&box_weight, &box_bias, false)?,
+            boxes: path.packed(&box_weight, &box_bias, false)?,
         })
     }
 
-    fn forward(&self, features: &Tensor) -> candle_core::Result<Level> {
-        let stem = self.stem.forward(features)?;
-        let go = |[first, second]: &[Separable; 2]| second.forward(&first.forward(&stem)?);
+    /// Classes are only computed in the rows that have a cell whose objectness is at least `least`, and between them.
+    fn forward(&self, workspace: &Workspace, features: View<'_>, least: f32) -> candle_core::Result<Level> {
+        let stem = self.stem.apply(workspace, features)?;
+        let height = stem.height();
+        let [first, second] = &self.box_way;
+        let middle = first.apply(workspace, stem.view())?;
+        let boxes = second.apply_rows_then(workspace, middle.view(), 0..height, &self.boxes)?;
+        drop(middle);
+
+        let (cells, _) = boxes.numbers().as_chunks::<BLOCK>();
+        // Not below: a number that is not comparable is left to the one who reads it.
+        let passes = |cell: &[f32; BLOCK]| cell[OBJECTNESS].partial_cmp(&least) != Some(Ordering::Less);
+        let top = cells.iter().position(passes).map(|cell| cell / boxes.width());
+        let bottom = cells.iter().rposition(passes).map(|cell| cell / boxes.width());
+        let (Some(top), Some(bottom)) = (top, bottom) else {
+            return Ok(Level { boxes, classes: None });
+        };
+        let [first, second] = &self.class_way;
+        // The second convolution sees one row more on each side.
+        let seen = top.saturating_sub(1)..(bottom + 2).min(height);
+        let middle = first.apply_rows(workspace, stem.view(), seen)?;
+        let classes = second.apply_rows_then(workspace, middle.view(), top..bottom + 1, &self.classes)?;
         Ok(Level {
-            boxes: self.boxes.forward(&go(&self.box_way)?)?,
-            classes: self.classes.forward(&go(&self.class_way)?)?,
+            boxes,
+            classes: Some(classes),
         })
     }
 }

@@ -9,17 +9,27 @@ mod head;
 mod layers;
 mod neck;
 
-use candle_core::Tensor;
+use mineseal_kernels::Workspace;
 
 use crate::DetectorError;
 use crate::weights::Weights;
 use backbone::Backbone;
 use head::Head;
-pub(crate) use head::Level;
+pub(crate) use head::{Level, OBJECTNESS};
+use layers::Path;
+pub(crate) use layers::Running;
 use neck::Neck;
 
 /// Pixels of the input for one cell of each level.
 pub(crate) const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// A picture as the net sees it: bytes, `[height, width, 3]`, blue first, sizes that are multiples of 32.
+#[derive(Clone, Copy)]
+pub(crate) struct Picture<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
 
 /// The whole net.
 pub(crate) struct Network {
@@ -30,19 +40,30 @@ pub(crate) struct Network {
 
 impl Network {
     /// `classes`: how many the weights have, and the places of those that are computed.
-    pub(crate) fn load(weights: &Weights<'_>, classes: (usize, &[usize])) -> Result<Self, DetectorError> {
+    pub(crate) fn load(
+        weights: &Weights<'_>,
+        classes: (usize, &[usize]),
+        running: Running,
+    ) -> Result<Self, DetectorError> {
         let base = weights.base_channels()?;
+        let path = Path::new(weights, running, "");
         Ok(Self {
-            backbone: Backbone::load(weights, base)?,
-            neck: Neck::load(weights, base)?,
-            head: Head::load(weights, base, classes)?,
+            backbone: Backbone::load(&path, base)?,
+            neck: Neck::load(&path, base)?,
+            head: Head::load(&path, base, classes)?,
         })
     }
 
-    /// `pictures`: bytes, `[pictures, height, width, 3]`, blue first, sizes that are multiples of 32.
-    pub(crate) fn forward(&self, pictures: &Tensor) -> candle_core::Result<[Level; 3]> {
-        let features = self.backbone.forward(pictures)?;
-        let features = self.neck.forward(&features)?;
-        self.head.forward(&features)
+    /// The maps come from `workspace` and go back to it. Cells whose objectness (before the sigmoid) is below `least`
+    /// need no classes.
+    pub(crate) fn forward(
+        &self,
+        workspace: &Workspace,
+        picture: Picture<'_>,
+        least: f32,
+    ) -> candle_core::Result<[Level; 3]> {
+        let features = self.backbone.forward(workspace, picture)?;
+        let features = self.neck.forward(workspace, &features)?;
+        self.head.forward(workspace, &features, least)
     }
 }

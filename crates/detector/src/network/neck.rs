@@ -1,17 +1,15 @@
-use candle_core::Tensor;
-use mineseal_kernels::{Pointwise, Upsample};
+use mineseal_kernels::{Map, Pointwise, Separable, Workspace};
 
 use super::backbone::BackboneFeatures;
-use super::layers::{CrossStage, Path, Separable};
+use super::layers::{CrossStage, FineCrossStage, Path};
 use crate::DetectorError;
-use crate::weights::Weights;
 
 /// The path aggregation network: from coarse to fine, and back from fine to coarse.
 pub(crate) struct Neck {
     lateral: Pointwise,
-    fine_to_p4: CrossStage,
+    fine_to_p4: FineCrossStage,
     reduce: Pointwise,
-    fine_to_p3: CrossStage,
+    fine_to_p3: FineCrossStage,
     down_from_p3: Separable,
     coarse_to_n3: CrossStage,
     down_from_n3: Separable,
@@ -19,37 +17,41 @@ pub(crate) struct Neck {
 }
 
 impl Neck {
-    pub(crate) fn load(weights: &Weights<'_>, base: usize) -> Result<Self, DetectorError> {
-        let path = Path::new(weights, "backbone");
+    pub(crate) fn load(path: &Path<'_>, base: usize) -> Result<Self, DetectorError> {
+        let path = path.at("backbone");
         let (fine, middle, coarse) = (4 * base, 8 * base, 16 * base);
         Ok(Self {
             lateral: path.at("lateral_conv0").pointwise(coarse, middle)?,
-            fine_to_p4: CrossStage::load(&path.at("C3_p4"), 2 * middle, middle, false)?,
+            fine_to_p4: FineCrossStage::load(&path.at("C3_p4"), 2 * middle, middle)?,
             reduce: path.at("reduce_conv1").pointwise(middle, fine)?,
-            fine_to_p3: CrossStage::load(&path.at("C3_p3"), 2 * fine, fine, false)?,
-            down_from_p3: Separable::load(&path.at("bu_conv2"), fine, fine, 2)?,
+            fine_to_p3: FineCrossStage::load(&path.at("C3_p3"), 2 * fine, fine)?,
+            down_from_p3: path.at("bu_conv2").separable(fine, fine, 2)?,
             coarse_to_n3: CrossStage::load(&path.at("C3_n3"), 2 * fine, middle, false)?,
-            down_from_n3: Separable::load(&path.at("bu_conv1"), middle, middle, 2)?,
+            down_from_n3: path.at("bu_conv1").separable(middle, middle, 2)?,
             coarse_to_n4: CrossStage::load(&path.at("C3_n4"), 2 * middle, coarse, false)?,
         })
     }
 
     /// Features at strides 8, 16 and 32.
-    pub(crate) fn forward(&self, features: &BackboneFeatures) -> candle_core::Result<[Tensor; 3]> {
-        let lateral = self.lateral.forward(&features.dark5)?;
-        let p4 = self
-            .fine_to_p4
-            .forward_pair(&Upsample.forward(&lateral)?, &features.dark4)?;
-        let reduced = self.reduce.forward(&p4)?;
-        let p3 = self
-            .fine_to_p3
-            .forward_pair(&Upsample.forward(&reduced)?, &features.dark3)?;
+    pub(crate) fn forward(
+        &self,
+        workspace: &Workspace,
+        features: &BackboneFeatures,
+    ) -> candle_core::Result<[Map; 3]> {
+        let BackboneFeatures { dark3, dark4, dark5 } = features;
+        let lateral = self.lateral.apply(workspace, dark5.view())?;
+        let p4 = self.fine_to_p4.forward(workspace, lateral.view(), dark4.view())?;
+        let reduced = self.reduce.apply(workspace, p4.view())?;
+        drop(p4);
+        let p3 = self.fine_to_p3.forward(workspace, reduced.view(), dark3.view())?;
+        let down = self.down_from_p3.apply(workspace, p3.view())?;
         let n3 = self
             .coarse_to_n3
-            .forward_pair(&self.down_from_p3.forward(&p3)?, &reduced)?;
+            .forward_pair(workspace, down.view(), reduced.view())?;
+        let down = self.down_from_n3.apply(workspace, n3.view())?;
         let n4 = self
             .coarse_to_n4
-            .forward_pair(&self.down_from_n3.forward(&n3)?, &lateral)?;
+            .forward_pair(workspace, down.view(), lateral.view())?;
         Ok([p3, n3, n4])
     }
 }
