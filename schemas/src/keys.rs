@@ -1,7 +1,7 @@
 use crate::topics::{Record, Topic};
 use crate::{
-    Activity, Alarm, Camera, CameraHealth, CounterState, Crossing, DeadLetter, Detections, Disposition,
-    Evidence, EvidenceRequest, Frame, Headcount, Mine, Positioning, Receipt,
+    Activity, Alarm, Camera, CameraHealth, Correction, CounterState, Crossing, DeadLetter, Detections,
+    Disposition, Evidence, EvidenceRequest, Frame, Headcount, Mine, Positioning, Receipt,
 };
 
 macro_rules! records {
@@ -32,6 +32,15 @@ records! {
     Positioning in Positioning by mine;
     CounterState in CounterState by mine;
     Receipt in Receipts by mine;
+}
+
+impl Record for Correction {
+    const TOPIC: Topic = Topic::Corrections;
+
+    /// Its identity: what the counter made of it takes the place of the order.
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
 }
 
 impl Record for DeadLetter {

@@ -30,6 +30,7 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
         Topic::EvidenceRequests => &[include_str!("../avro/evidence-requests/v1.avsc")],
         Topic::Evidence => &[include_str!("../avro/evidence/v1.avsc")],
         Topic::Positioning => &[include_str!("../avro/positioning/v1.avsc")],
+        Topic::Corrections => &[include_str!("../avro/corrections/v1.avsc")],
         Topic::CounterState => &[include_str!("../avro/counter-state/v1.avsc")],
         Topic::Receipts => &[include_str!("../avro/receipts/v1.avsc")],
         Topic::DeadLetters => &[include_str!("../avro/dead-letters/v1.avsc")],

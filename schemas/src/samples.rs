@@ -8,9 +8,9 @@ use mineseal_domain::{
 use uuid::Uuid;
 
 use crate::{
-    Activity, Alarm, Camera, CameraHealth, CounterState, Crossing, DeadLetter, DetectedBox, Detections,
-    Disposition, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation, Headcount, Mine, MouthCount,
-    Positioning, Receipt, ReceiptOutcome,
+    Activity, Alarm, Camera, CameraHealth, Correction, CorrectionOutcome, CounterState, Crossing, DeadLetter,
+    DetectedBox, Detections, Disposition, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation,
+    Headcount, Mine, MouthCount, Positioning, Receipt, ReceiptOutcome,
 };
 
 /// 2024-06-29 19:24:24 in Shanghai.
@@ -33,6 +33,7 @@ pub struct Samples {
     pub evidence_request: EvidenceRequest,
     pub evidence: Evidence,
     pub positioning: Positioning,
+    pub correction: Correction,
     pub counter_state: CounterState,
     pub receipt: Receipt,
     pub dead_letter: DeadLetter,
@@ -295,6 +296,24 @@ pub fn samples() -> Result<Samples, CodeError> {
             at: AT,
             file: "150602007866_RYSS_20240629192424.txt".into(),
             sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".into(),
+        },
+        correction: Correction {
+            id: identity(6),
+            mine: mine.clone(),
+            people: 11,
+            reason: "副井口清点人数".into(),
+            by: "值班领导".into(),
+            at: AT.plus_micros(3_000_000),
+            ordered_at: AT,
+            signature: (0..64).collect(),
+            outcome: Some(CorrectionOutcome {
+                applied: true,
+                refusal: String::new(),
+                before: -1,
+                change: 12,
+                partition: 5,
+                offset: 1_234_567_890_125,
+            }),
         },
         counter_state: CounterState {
             mine: mine.clone(),

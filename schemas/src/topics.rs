@@ -38,6 +38,8 @@ pub enum Topic {
     Evidence,
     /// People underground by their cards.
     Positioning,
+    /// Corrections of headcounts.
+    Corrections,
     /// The counter's changelog.
     CounterState,
     /// What upper platforms answered.
@@ -65,7 +67,7 @@ pub struct UnknownTopic(pub String);
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Mines,
         Self::Cameras,
         Self::Frames,
@@ -79,6 +81,7 @@ impl Topic {
         Self::EvidenceRequests,
         Self::Evidence,
         Self::Positioning,
+        Self::Corrections,
         Self::CounterState,
         Self::Receipts,
         Self::DeadLetters,
@@ -101,6 +104,7 @@ impl Topic {
             Self::EvidenceRequests => "evidence-requests",
             Self::Evidence => "evidence",
             Self::Positioning => "positioning",
+            Self::Corrections => "corrections",
             Self::CounterState => "counter-state",
             Self::Receipts => "receipts",
             Self::DeadLetters => "dead-letters",
@@ -122,7 +126,7 @@ impl Topic {
     pub fn compacted(self) -> bool {
         matches!(
             self,
-            Self::Mines | Self::Cameras | Self::Headcounts | Self::CounterState
+            Self::Mines | Self::Cameras | Self::Headcounts | Self::Corrections | Self::CounterState
         )
     }
 
@@ -130,7 +134,7 @@ impl Topic {
     #[must_use]
     pub fn retention_ms(self) -> Option<i64> {
         match self {
-            Self::Mines | Self::Cameras | Self::Headcounts | Self::CounterState => None,
+            Self::Mines | Self::Cameras | Self::Headcounts | Self::Corrections | Self::CounterState => None,
             Self::Frames => Some(10 * MINUTE_MS),
             Self::Detections | Self::Positioning => Some(DAY_MS),
             // An alarm and what was done with it outlive a year's inspection.
@@ -159,7 +163,8 @@ impl Topic {
     pub fn partitions(self) -> Partitions {
         match self {
             Self::Cameras | Self::Frames | Self::EvidenceRequests | Self::Evidence => Partitions::ByCamera,
-            Self::DeadLetters => Partitions::One,
+            // A few in a year, which every counter reads.
+            Self::Corrections | Self::DeadLetters => Partitions::One,
             Self::Mines
             | Self::Detections
             | Self::Crossings

@@ -31,6 +31,7 @@ fn visit_all(visitor: &mut impl Visit) {
         evidence_request,
         evidence,
         positioning,
+        correction,
         counter_state,
         receipt,
         dead_letter,
@@ -48,6 +49,7 @@ fn visit_all(visitor: &mut impl Visit) {
     visitor.visit(&evidence_request);
     visitor.visit(&evidence);
     visitor.visit(&positioning);
+    visitor.visit(&correction);
     visitor.visit(&counter_state);
     visitor.visit(&receipt);
     visitor.visit(&dead_letter);
@@ -194,7 +196,7 @@ proptest! {
 
     #[test]
     fn flipped_bits_give_an_error_or_a_value(
-        which in 0_usize..16,
+        which in 0_usize..17,
         flips in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
     ) {
         visit_all(&mut Flip { which, flips, seen: 0 });
@@ -253,5 +255,9 @@ fn keys_decide_the_partition() {
         Receipt::key(&all.receipt),
     ];
     assert!(by_mine.iter().all(|key| key == mine));
+    assert_eq!(
+        mineseal_schemas::Correction::key(&all.correction),
+        all.correction.id.to_string()
+    );
     assert_eq!(DeadLetter::key(&all.dead_letter), "150602\u{FFFD}");
 }

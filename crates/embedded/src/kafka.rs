@@ -27,6 +27,27 @@ pub const KAFKA_VERSION: &str = "4.4.0";
 
 const JAVA_REMEDY: &str = "install Java 17 with `apt-get install -y default-jre-headless`";
 
+/// A further door for clients, on 127.0.0.1, that tells them another port than its own: for a proxy that stands
+/// between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KafkaListener {
+    /// Where the node listens.
+    pub port: u16,
+    /// Where it says that it is to be found.
+    pub advertised_port: u16,
+}
+
+/// The cluster that a node is one of. All its nodes are brokers and controllers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaCluster {
+    /// Number of this node, from 1.
+    pub node: i32,
+    /// Number and controller port of every node, this one among them.
+    pub nodes: Vec<(i32, u16)>,
+    /// The same for all of them, and another one for each cluster.
+    pub identity: Uuid,
+}
+
 /// How to run the node.
 #[derive(Clone, Debug)]
 pub struct KafkaNodeSettings {
@@ -45,6 +66,12 @@ pub struct KafkaNodeSettings {
     pub start_timeout: Duration,
     /// How long it may take to stop before it is killed.
     pub stop_grace: Duration,
+    /// Doors beside `port`; the node tells clients that come through one of them that one's advertised port. All
+    /// nodes of a cluster need the same number of them.
+    pub more_listeners: Vec<KafkaListener>,
+    /// None for a node that is alone. In a cluster of three every inner topic has three copies, of which two must
+    /// be written. A node is ready only when most of the cluster's nodes are: start them together.
+    pub cluster: Option<KafkaCluster>,
 }
 
 impl KafkaNodeSettings {
@@ -59,6 +86,8 @@ impl KafkaNodeSettings {
             heap_mebibytes: 512,
             start_timeout: Duration::from_secs(120),
             stop_grace: Duration::from_secs(30),
+            more_listeners: Vec::new(),
+            cluster: None,
         }
     }
 }
@@ -270,7 +299,11 @@ async fn format_once(
         return Ok(());
     }
     progress(KafkaProgress::Formatting);
-    let cluster = URL_SAFE_NO_PAD.encode(Uuid::now_v7().as_bytes());
+    let identity = settings
+        .cluster
+        .as_ref()
+        .map_or_else(Uuid::now_v7, |cluster| cluster.identity);
+    let cluster = URL_SAFE_NO_PAD.encode(identity.as_bytes());
     let mut command = Command::new("java");
     command
         .args(["-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp"])

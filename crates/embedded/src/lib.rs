@@ -12,5 +12,7 @@ pub use clickhouse::{
     CLICKHOUSE_LIBRARY_VERSION, ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings,
     ClickHouseProgress,
 };
-pub use kafka::{KAFKA_VERSION, KafkaNode, KafkaNodeError, KafkaNodeSettings, KafkaProgress};
+pub use kafka::{
+    KAFKA_VERSION, KafkaCluster, KafkaListener, KafkaNode, KafkaNodeError, KafkaNodeSettings, KafkaProgress,
+};
 pub use supervise::{ChildProcess, ChildSpec, PreparedChild, SuperviseError};

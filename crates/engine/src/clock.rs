@@ -19,6 +19,11 @@ pub(crate) struct Advance {
 }
 
 impl MineClock {
+    /// None before the first frame.
+    pub(crate) fn now(&self) -> Option<UtcMicros> {
+        self.now
+    }
+
     pub(crate) fn advance(&mut self, told: UtcMicros) -> Advance {
         let before = *self.now.get_or_insert(told);
         let now = before.max(told);

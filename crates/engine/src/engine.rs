@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::camera::CameraState;
 use crate::clock::{Advance, MineClock, OFFLINE_AFTER_MICROS};
+use crate::corrections::{Decided, Moment, OrderedCorrection};
 use crate::evidence::{Deciding, write_with_evidence, write_without_frame};
 use crate::reading::{Counted, Order, Reading};
 use crate::{Output, Statistics, identity};
@@ -44,6 +45,7 @@ pub struct InputPosition {
 pub struct MineEngine {
     mine: MineCode,
     ledger: HeadcountLedger,
+    corrections: Decided,
     /// Whether the headcount was ever given out.
     announced: bool,
     rules: MineRules,
@@ -66,6 +68,7 @@ impl MineEngine {
             rules: MineRules::new(mine.clone(), policy),
             mine,
             ledger: HeadcountLedger::new(),
+            corrections: Decided::default(),
             announced: false,
             clock: MineClock::default(),
             cameras: BTreeMap::new(),
@@ -108,6 +111,18 @@ impl MineEngine {
         input: &Detections,
         position: InputPosition,
     ) -> Vec<Output> {
+        self.step_with(registration, &[], input, position)
+    }
+
+    /// As [`MineEngine::step`], with the corrections of the mine's headcount that are known, by their time. Each is
+    /// decided once, with the first frame whose time is not before it; what is taken in without them may come again.
+    pub fn step_with(
+        &mut self,
+        registration: &MineRegistration,
+        corrections: &[OrderedCorrection],
+        input: &Detections,
+        position: InputPosition,
+    ) -> Vec<Output> {
         let mut outputs = Vec::new();
         self.statistics.frames += 1;
         if input.mine != self.mine || registration.mine.code != self.mine {
@@ -145,6 +160,7 @@ impl MineEngine {
                 return outputs;
             }
         }
+        let before = self.clock.now();
         let ahead = input.captured_at.micros_since(input.published_at) > CLOCKS_DIFFER_MICROS;
         let advance = if ahead {
             self.statistics.time_ahead += 1;
@@ -155,6 +171,14 @@ impl MineEngine {
         self.follow_registration(registration, advance, Some(&input.camera), &mut outputs);
 
         let ledger_before = self.ledger.clone();
+        let moment = Moment {
+            before,
+            now: advance.now,
+            position,
+        };
+        for ordered in corrections {
+            self.correct(ordered, moment, &mut outputs);
+        }
         self.take_frame(camera, input, order, &mut outputs);
         if self.ledger != ledger_before || !self.announced {
             self.announced = true;
@@ -230,6 +254,20 @@ impl MineEngine {
             }
         }
         write_without_frame(&self.mine, steps, outputs);
+    }
+
+    fn correct(&mut self, ordered: &OrderedCorrection, moment: Moment, outputs: &mut Vec<Output>) {
+        let decided = self
+            .corrections
+            .decide(&self.mine, &mut self.ledger, ordered, moment);
+        let Some(correction) = decided else { return };
+        let (at, people) = (correction.at, self.ledger.people());
+        let applied = correction.outcome.as_ref().is_some_and(|outcome| outcome.applied);
+        outputs.push(Output::Correction(correction));
+        if applied {
+            let steps = self.rules.correct(at, people);
+            write_without_frame(&self.mine, steps, outputs);
+        }
     }
 
     fn take_frame(&mut self, camera: &Camera, input: &Detections, order: Order, outputs: &mut Vec<Output>) {

@@ -7,6 +7,7 @@
 
 mod camera;
 mod clock;
+mod corrections;
 mod engine;
 mod evidence;
 mod identity;
@@ -15,6 +16,7 @@ mod reading;
 mod state;
 mod statistics;
 
+pub use corrections::OrderedCorrection;
 pub use engine::{InputPosition, MineEngine, MineRegistration};
 pub use outputs::Output;
 pub use state::{STATE_FORMAT, StateError, decode_state};

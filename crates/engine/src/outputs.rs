@@ -1,6 +1,8 @@
 use mineseal_domain::MineCode;
 use mineseal_rules::{AlarmStep, RULE_VERSION};
-use mineseal_schemas::{Activity, Alarm, CameraHealth, Crossing, EvidenceRequest, FrameLocation, Headcount};
+use mineseal_schemas::{
+    Activity, Alarm, CameraHealth, Correction, Crossing, EvidenceRequest, FrameLocation, Headcount,
+};
 
 /// A record that follows from an input.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,6 +11,8 @@ pub enum Output {
     Crossing(Crossing),
     /// People underground.
     Headcount(Headcount),
+    /// A correction of the headcount, with what became of it.
+    Correction(Correction),
     /// Belt, post, vehicle.
     Activity(Activity),
     /// A step in the life of an alarm.

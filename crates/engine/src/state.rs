@@ -4,7 +4,7 @@ use crate::MineEngine;
 
 /// How an engine's state is written: two bytes with this number, the greater first, then CBOR. It rises with
 /// every change of what the state holds.
-pub const STATE_FORMAT: i32 = 1;
+pub const STATE_FORMAT: i32 = 2;
 
 /// Why a state could not be written or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

@@ -24,3 +24,22 @@ pub struct Statistics {
     /// Crossings, of people and vehicles.
     pub crossings: u64,
 }
+
+impl Statistics {
+    /// Every count with its name, in the order of the fields.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 10] {
+        [
+            ("frames", self.frames),
+            ("unknown_mine", self.unknown_mine),
+            ("unknown_camera", self.unknown_camera),
+            ("malformed", self.malformed),
+            ("repeated", self.repeated),
+            ("older_session", self.older_session),
+            ("time_back", self.time_back),
+            ("clock_set_back", self.clock_set_back),
+            ("time_ahead", self.time_ahead),
+            ("crossings", self.crossings),
+        ]
+    }
+}

@@ -14,4 +14,4 @@ pub use open::{AlarmStep, OpenAlarm};
 pub use policy::{Policy, severity};
 
 /// Version of the rules; rises with every change of what is an alarm, how grave it is, or when it ends.
-pub const RULE_VERSION: i32 = 1;
+pub const RULE_VERSION: i32 = 2;

@@ -17,6 +17,10 @@ pub(crate) fn entered_ended(place: &str, producing: bool) -> String {
     }
 }
 
+pub(crate) fn entered_corrected(place: &str) -> String {
+    format!("{place}：井下人数经人工核实更正为 0 人，人员入井报警解除")
+}
+
 pub(crate) fn over_limit(people: i64, limit: i64) -> String {
     format!("视频计数井下现有 {people} 人，超过核定 {limit} 人")
 }

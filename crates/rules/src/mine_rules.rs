@@ -119,6 +119,22 @@ impl MineRules {
         }
     }
 
+    /// A person has counted `people` underground: what the count alone had raised is judged by it anew. Of a mine
+    /// that he found empty nobody has to be told any more that somebody had entered.
+    pub fn correct(&mut self, at: UtcMicros, people: i64) -> Vec<AlarmStep> {
+        self.people = people;
+        let mut steps = Vec::new();
+        if people <= 0 {
+            for key in self.keys(|kind, _| kind == AlarmKind::PersonEnteredStoppedMine) {
+                let message = |alarm: &OpenAlarm| messages::entered_corrected(&alarm.place);
+                steps.extend(self.alarms.clear(&key, at, people, message));
+            }
+        }
+        steps.extend(self.judge_limit(at));
+        steps.extend(self.judge_consistency(at));
+        steps
+    }
+
     /// The camera is no longer registered: what it showed has ended.
     pub fn forget_camera(&mut self, at: UtcMicros, camera: &CameraCode) -> Vec<AlarmStep> {
         self.cameras.remove(camera);

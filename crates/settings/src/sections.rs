@@ -129,6 +129,9 @@ impl Default for InferenceSettings {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CounterSettings {
+    /// A name that no other living counter has and that survives a restart, such as that of a pod in a StatefulSet:
+    /// with it a restarted counter takes its own place at once. Empty for none.
+    pub instance: String,
     /// A transaction is committed after so long.
     pub commit_interval_milliseconds: u64,
     /// Or after so many records.
@@ -138,6 +141,7 @@ pub struct CounterSettings {
 impl Default for CounterSettings {
     fn default() -> Self {
         Self {
+            instance: String::new(),
             commit_interval_milliseconds: 100,
             batch_records: 500,
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use mineseal_bus::{Bus, TraceContext, dead_letter};
 use mineseal_domain::MineCode;
 use mineseal_schemas::{CounterState, Detections, EncodeError, Topic, decode};
+use mineseal_telemetry::Metrics;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -55,12 +56,15 @@ pub(crate) struct Open {
     changed: BTreeSet<(i32, MineCode)>,
     next_offsets: BTreeMap<i32, i64>,
     written: Vec<Topic>,
+    /// What became of the records, by name.
+    fates: BTreeMap<&'static str, u64>,
 }
 
 pub(crate) struct Counting<'counter, S: Stepper> {
     stepper: &'counter S,
     bus: &'counter Bus,
     registered: &'counter Registered,
+    metrics: Option<&'counter Metrics>,
     names: BTreeMap<Topic, String>,
     partitions: BTreeMap<i32, Mines<S::State>>,
     open: Option<Open>,
@@ -72,6 +76,7 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
         stepper: &'counter S,
         bus: &'counter Bus,
         registered: &'counter Registered,
+        metrics: Option<&'counter Metrics>,
         transactions: Transactions,
     ) -> Self {
         let names = Topic::ALL
@@ -82,6 +87,7 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             stepper,
             bus,
             registered,
+            metrics,
             names,
             partitions: BTreeMap::new(),
             open: None,
@@ -153,6 +159,7 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             changed: BTreeSet::new(),
             next_offsets: BTreeMap::new(),
             written: Vec::new(),
+            fates: BTreeMap::new(),
         });
         open.records += 1;
         // From here on every failure leads back to this record.
@@ -186,9 +193,18 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             partition,
             offset,
         };
+        let before = self.stepper.statistics(&remembered.state);
         let outputs = self
             .stepper
             .step(&mut remembered.state, &open.registrations, &input);
+        let after = self.stepper.statistics(&remembered.state);
+        if let (Some(before), Some(after)) = (before, after) {
+            for ((name, before), (_, after)) in before.named().into_iter().zip(after.named()) {
+                if after > before {
+                    *open.fates.entry(name).or_default() += after - before;
+                }
+            }
+        }
         remembered.next_offset = offset + 1;
         open.changed.insert((partition, mine));
         for output in &outputs {
@@ -254,6 +270,17 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
         statistics.count_commit(true);
         for topic in &open.written {
             statistics.count_published(*topic);
+        }
+        if let Some(metrics) = self.metrics {
+            for (fate, times) in &open.fates {
+                metrics
+                    .counter(
+                        "counter_inputs",
+                        "Committed frames by what became of them; late, repeated and out-of-order ones among them",
+                        &[("fate", fate)],
+                    )
+                    .inc_by(*times);
+            }
         }
         self.open = None;
         Ok(())

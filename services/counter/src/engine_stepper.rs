@@ -3,28 +3,53 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mineseal_domain::MineCode;
-use mineseal_engine::{InputPosition, MineEngine, MineRegistration, Output, STATE_FORMAT, decode_state};
+use mineseal_engine::{
+    InputPosition, MineEngine, MineRegistration, OrderedCorrection, Output, STATE_FORMAT, Statistics,
+    decode_state,
+};
 
+use crate::corrections::CorrectionKeys;
 use crate::stepper::{Input, Registrations, StepError, Stepper};
 
 /// Counts with `mineseal-engine`.
 #[derive(Debug, Default)]
 pub struct EngineStepper {
+    keys: CorrectionKeys,
     registrations: RefCell<Prepared>,
+}
+
+impl EngineStepper {
+    /// With the keys of those who may correct headcounts.
+    #[must_use]
+    pub fn new(keys: CorrectionKeys) -> Self {
+        Self {
+            keys,
+            registrations: RefCell::default(),
+        }
+    }
+}
+
+/// A mine as the engine wants it.
+#[derive(Clone, Debug)]
+struct OfMine {
+    registration: Arc<MineRegistration>,
+    /// By their time.
+    corrections: Arc<Vec<OrderedCorrection>>,
 }
 
 /// The registrations in the engine's form: made once for each mine and version of the tables.
 #[derive(Debug, Default)]
 struct Prepared {
     source: Registrations,
-    mines: BTreeMap<MineCode, Option<Arc<MineRegistration>>>,
+    mines: BTreeMap<MineCode, Option<OfMine>>,
 }
 
 impl Prepared {
     /// None for a mine that is not registered.
-    fn of(&mut self, mine: &MineCode, now: &Registrations) -> Option<Arc<MineRegistration>> {
-        let same =
-            Arc::ptr_eq(&self.source.mines, &now.mines) && Arc::ptr_eq(&self.source.cameras, &now.cameras);
+    fn of(&mut self, mine: &MineCode, now: &Registrations, keys: &CorrectionKeys) -> Option<OfMine> {
+        let same = Arc::ptr_eq(&self.source.mines, &now.mines)
+            && Arc::ptr_eq(&self.source.cameras, &now.cameras)
+            && Arc::ptr_eq(&self.source.corrections, &now.corrections);
         if !same {
             *self = Self {
                 source: now.clone(),
@@ -39,10 +64,18 @@ impl Prepared {
             let cameras = of_mine
                 .map(|camera| (camera.value.code.clone(), camera.value.clone()))
                 .collect();
-            Arc::new(MineRegistration {
-                mine: registered.value.clone(),
-                cameras,
-            })
+            let of_mine = now.corrections.values().map(|entry| &entry.value);
+            let ordered = of_mine.filter(|correction| correction.mine == *mine);
+            let mut corrections: Vec<OrderedCorrection> =
+                ordered.map(|correction| keys.check(correction.clone())).collect();
+            corrections.sort_by_key(|ordered| (ordered.correction.at, ordered.correction.id));
+            OfMine {
+                registration: Arc::new(MineRegistration {
+                    mine: registered.value.clone(),
+                    cameras,
+                }),
+                corrections: Arc::new(corrections),
+            }
         });
         self.mines.insert(mine.clone(), prepared.clone());
         prepared
@@ -58,7 +91,8 @@ impl Stepper for EngineStepper {
 
     fn step(&self, state: &mut MineEngine, registrations: &Registrations, input: &Input) -> Vec<Output> {
         let mine = &input.detections.mine;
-        let Some(registration) = self.registrations.borrow_mut().of(mine, registrations) else {
+        let mut prepared = self.registrations.borrow_mut();
+        let Some(of_mine) = prepared.of(mine, registrations, &self.keys) else {
             tracing::debug!(%mine, "is not registered; its frames are not counted");
             return Vec::new();
         };
@@ -66,7 +100,16 @@ impl Stepper for EngineStepper {
             partition: input.partition,
             offset: input.offset,
         };
-        state.step(&registration, &input.detections, position)
+        state.step_with(
+            &of_mine.registration,
+            &of_mine.corrections,
+            &input.detections,
+            position,
+        )
+    }
+
+    fn statistics(&self, state: &MineEngine) -> Option<Statistics> {
+        Some(state.statistics())
     }
 
     fn format(&self) -> i32 {

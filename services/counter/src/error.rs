@@ -12,6 +12,14 @@ pub enum CounterError {
     /// The settings are refused, or the tables of registrations cannot be read.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// A key of those who may correct headcounts cannot be used.
+    #[error("the key {path:?} cannot be used: {reason}; `mineseal headcount key NAME` makes a pair")]
+    Key {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The client library refuses the settings.
     #[error("the client library refuses the counter's settings")]
     Settings(#[source] KafkaError),

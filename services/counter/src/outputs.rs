@@ -21,6 +21,7 @@ impl Message {
         match output {
             Output::Crossing(record) => Self::of(record),
             Output::Headcount(record) => Self::of(record),
+            Output::Correction(record) => Self::of(record),
             Output::Activity(record) => Self::of(record),
             Output::Alarm(record) => Self::of(record),
             Output::CameraHealth(record) => Self::of(record),

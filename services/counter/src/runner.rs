@@ -3,7 +3,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mineseal_bus::Bus;
-use mineseal_schemas::{Camera, Mine};
+use mineseal_schemas::{Camera, Correction, Mine};
+use mineseal_telemetry::Metrics;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -29,14 +30,32 @@ pub async fn run_with<S: Stepper>(
     bus: Bus,
     shutdown: CancellationToken,
 ) -> Result<(), CounterError> {
-    let tables = async { tokio::try_join!(bus.table::<Mine>(), bus.table::<Camera>()) };
-    let (mines, cameras) = tokio::select! {
+    run_measured(stepper, settings, bus, None, shutdown).await
+}
+
+/// As [`run_with`]; `metrics` are told what became of the records of each transaction once it is committed.
+pub(crate) async fn run_measured<S: Stepper>(
+    stepper: S,
+    settings: CounterSettings,
+    bus: Bus,
+    metrics: Option<Metrics>,
+    shutdown: CancellationToken,
+) -> Result<(), CounterError> {
+    let tables = async {
+        tokio::try_join!(
+            bus.table::<Mine>(),
+            bus.table::<Camera>(),
+            bus.table::<Correction>()
+        )
+    };
+    let (mines, cameras, corrections) = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         tables = tables => tables?,
     };
     let registered: Registered = Box::new(move || Registrations {
         mines: mines.snapshot(),
         cameras: cameras.snapshot(),
+        corrections: corrections.snapshot(),
     });
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -47,7 +66,7 @@ pub async fn run_with<S: Stepper>(
     std::thread::Builder::new()
         .name("counter".to_owned())
         .spawn(move || {
-            let result = count(&stepper, &settings, &bus, &registered, &stopped);
+            let result = count(&stepper, &settings, &bus, &registered, metrics.as_ref(), &stopped);
             done.send(result).ok();
         })
         .map_err(|_| CounterError::Thread("could not be started"))?;
@@ -72,6 +91,7 @@ fn count<S: Stepper>(
     settings: &CounterSettings,
     bus: &Bus,
     registered: &Registered,
+    metrics: Option<&Metrics>,
     stop: &AtomicBool,
 ) -> Result<(), CounterError> {
     let instance = settings
@@ -84,6 +104,7 @@ fn count<S: Stepper>(
         settings,
         bus,
         registered,
+        metrics,
         identity: &identity,
         stop,
     };

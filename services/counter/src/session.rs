@@ -8,6 +8,7 @@ use crossbeam_channel::Receiver;
 use mineseal_bus::Bus;
 use mineseal_bus::group::{Change, GroupContext, give_up, take};
 use mineseal_schemas::Topic;
+use mineseal_telemetry::Metrics;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -52,6 +53,8 @@ pub(crate) struct Setting<'counter, S> {
     pub(crate) settings: &'counter CounterSettings,
     pub(crate) bus: &'counter Bus,
     pub(crate) registered: &'counter Registered,
+    /// Told of every committed transaction.
+    pub(crate) metrics: Option<&'counter Metrics>,
     /// Of the producer, and of the member if it has a lasting one.
     pub(crate) identity: &'counter str,
     pub(crate) stop: &'counter AtomicBool,
@@ -73,6 +76,7 @@ impl<'counter, S: Stepper> Session<'counter, S> {
             stepper,
             bus,
             registered,
+            metrics,
             ..
         } = *setting;
         let refused = |error| End::Over(CounterError::Settings(error));
@@ -85,7 +89,7 @@ impl<'counter, S: Stepper> Session<'counter, S> {
             .map_err(refused)?;
         let detections = bus.topic_name(Topic::Detections);
         consumer.subscribe(&[&detections]).map_err(End::Again)?;
-        let counting = Counting::new(stepper, bus, registered, transactions);
+        let counting = Counting::new(stepper, bus, registered, metrics, transactions);
         Ok(Self {
             setting,
             detections,

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::corrections::CorrectionKeys;
+
 /// How the counter works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterSettings {
@@ -17,6 +19,8 @@ pub struct CounterSettings {
     pub transaction_timeout: Duration,
     /// Silence after which the group gives our partitions to others.
     pub session_timeout: Duration,
+    /// Who may correct headcounts. Without any key every correction is refused.
+    pub correction_keys: CorrectionKeys,
 }
 
 impl Default for CounterSettings {
@@ -28,6 +32,7 @@ impl Default for CounterSettings {
             max_records: 500,
             transaction_timeout: Duration::from_secs(15),
             session_timeout: Duration::from_secs(10),
+            correction_keys: CorrectionKeys::default(),
         }
     }
 }

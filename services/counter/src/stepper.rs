@@ -1,7 +1,7 @@
 use mineseal_bus::Snapshot;
 use mineseal_domain::MineCode;
-use mineseal_engine::Output;
-use mineseal_schemas::{Camera, Detections, Mine};
+use mineseal_engine::{Output, Statistics};
+use mineseal_schemas::{Camera, Correction, Detections, Mine};
 use thiserror::Error;
 
 /// What is registered at this moment.
@@ -11,6 +11,8 @@ pub struct Registrations {
     pub mines: Snapshot<Mine>,
     /// By camera code.
     pub cameras: Snapshot<Camera>,
+    /// Corrections of headcounts, by identity.
+    pub corrections: Snapshot<Correction>,
 }
 
 /// One record of `detections`.
@@ -42,6 +44,11 @@ pub trait Stepper: Send + 'static {
 
     /// Takes in one record of the state's mine.
     fn step(&self, state: &mut Self::State, registrations: &Registrations, input: &Input) -> Vec<Output>;
+
+    /// What the state has seen so far, for the metrics; none if it does not count that.
+    fn statistics(&self, _state: &Self::State) -> Option<Statistics> {
+        None
+    }
 
     /// How [`Stepper::encode`] writes, as a number that changes whenever older builds could not read it.
     fn format(&self) -> i32;

@@ -197,6 +197,7 @@ async fn the_topics_hold_what_a_replay_gives() {
                 Output::Alarm(record) => l.push(record),
                 Output::CameraHealth(record) => s.push(record),
                 Output::EvidenceRequest(record) => expected_requests.push(record),
+                Output::Correction(record) => panic!("nobody ordered {record:?}"),
             }
         }
         assert_eq!(of_mine(&crossings, mine), c);

@@ -41,6 +41,11 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Run recorded detections through the counting rules again and print what comes out.
     Replay(ReplayArguments),
+    /// Say why a crossing was counted.
+    Explain(ExplainArguments),
+    /// Correct headcounts.
+    #[command(subcommand)]
+    Headcount(HeadcountCommand),
     /// Render mine scenes with exact ground truth.
     #[command(subcommand)]
     Scene(SceneCommand),
@@ -161,6 +166,57 @@ pub(crate) struct ReplayArguments {
     /// First offset of each partition of `detections`; without it the oldest that is kept.
     #[arg(long)]
     pub(crate) from: Option<i64>,
+    /// Read this recorded input (JSON lines, as `--record` writes them) instead of the bus.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mines", "from", "record"])]
+    pub(crate) file: Option<PathBuf>,
+    /// Write what the bus holds into this file, to be replayed elsewhere, instead of replaying it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Records that are taken at once; what comes out does not depend on it.
+    #[arg(long, default_value_t = 4096)]
+    pub(crate) batch: usize,
+    /// Threads; what comes out does not depend on them.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct ExplainArguments {
+    /// Identity of the crossing.
+    #[arg(value_name = "CROSSING-ID")]
+    pub(crate) crossing: String,
+    /// Write the deciding picture, if it is still kept, into this file.
+    #[arg(long, value_name = "FILE.jpg")]
+    pub(crate) picture: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum HeadcountCommand {
+    /// Say how many people are underground, by a count of heads. The order is signed and kept with its reason.
+    Correct {
+        /// Code of the mine.
+        mine: String,
+        /// People underground.
+        #[arg(long)]
+        people: i64,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Who answers for it; without it the user.
+        #[arg(long)]
+        by: Option<String>,
+        /// His secret key; without it the one of his name in the data folder.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Seconds to wait for what a counter makes of it.
+        #[arg(long, default_value_t = 30)]
+        wait: u64,
+    },
+    /// Make a pair of keys for somebody who may correct headcounts, in the data folder.
+    Key {
+        /// His name.
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]

@@ -398,3 +398,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_correction_ends_what_the_count_alone_had_raised() {
+    let mut mine = Mine::new(MineState::Stopped);
+    assert_eq!(mine.enter(1, 1), ["PersonEnteredStoppedMine Raised 1"]);
+    assert_eq!(
+        said(&mine.rules.correct(second(50), 0)),
+        ["PersonEnteredStoppedMine Cleared 0"]
+    );
+    assert_eq!(mine.leave(1, -1), ["HeadcountInconsistent Raised -1"]);
+    assert_eq!(
+        said(&mine.rules.correct(second(60), 2)),
+        ["HeadcountInconsistent Cleared 2"]
+    );
+    // A correction counts nobody in: only the limit speaks.
+    assert_eq!(
+        said(&mine.rules.correct(second(70), 4)),
+        ["HeadcountOverLimit Raised 4"]
+    );
+    assert_eq!(
+        said(&mine.rules.correct(second(80), 3)),
+        ["HeadcountOverLimit Cleared 3"]
+    );
+    assert_eq!(said(&mine.rules.correct(second(90), 3)), Vec::<String>::new());
+}

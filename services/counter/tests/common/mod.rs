@@ -113,11 +113,15 @@ pub(crate) async fn fresh_bus() -> Bus {
 }
 
 pub(crate) async fn prepare(bus: &Bus) {
+    prepare_with(bus, PARTITIONS, 1).await;
+}
+
+pub(crate) async fn prepare_with(bus: &Bus, partitions: i32, replication: i32) {
     bus.wait_until_ready(SOON).await.unwrap();
     let layout = TopicLayout {
-        mine_partitions: PARTITIONS,
+        mine_partitions: partitions,
         camera_partitions: 2,
-        replication: 1,
+        replication,
     };
     bus.ensure_topics(layout).await.unwrap();
 }
@@ -183,6 +187,22 @@ pub(crate) async fn read_all<R: Record + Send + 'static>(bus: &Bus) -> Vec<R> {
 
 /// The same with partition and offset.
 pub(crate) async fn read_all_placed<R: Record + Send + 'static>(bus: &Bus) -> Vec<(R, (i32, i64))> {
+    each(bus, Vec::new(), |records, record, place| {
+        records.push((record, place));
+    })
+    .await
+}
+
+/// Gives each committed record of a topic, with its partition and offset, to `take`.
+pub(crate) async fn each<R, T>(
+    bus: &Bus,
+    mut taken: T,
+    mut take: impl FnMut(&mut T, R, (i32, i64)) + Send + 'static,
+) -> T
+where
+    R: Record + Send + 'static,
+    T: Send + 'static,
+{
     let bus = bus.clone();
     let read = move || {
         let mut config = bus.client_config();
@@ -193,35 +213,42 @@ pub(crate) async fn read_all_placed<R: Record + Send + 'static>(bus: &Bus) -> Ve
             .set("isolation.level", "read_committed");
         let consumer: BaseConsumer = config.create().unwrap();
         let topic = bus.topic_name(R::TOPIC);
-        let metadata = consumer.fetch_metadata(Some(&topic), SOON).unwrap();
+        let mut unread = partitions_of(&consumer, &topic);
+        assert!(!unread.is_empty(), "the broker knows no partition of {topic}");
         let mut list = TopicPartitionList::new();
-        let mut unread: std::collections::BTreeSet<i32> = metadata.topics()[0]
-            .partitions()
-            .iter()
-            .map(|partition| partition.id())
-            .collect();
         for partition in &unread {
             list.add_partition_offset(&topic, *partition, Offset::Beginning)
                 .unwrap();
         }
         consumer.assign(&list).unwrap();
-        let mut records = Vec::new();
         while !unread.is_empty() {
             match consumer.poll(SOON).expect("the end of the topic does not come") {
                 Ok(message) => {
                     let place = (message.partition(), message.offset());
-                    records.push((decode(message.payload().unwrap()).unwrap(), place));
+                    take(&mut taken, decode(message.payload().unwrap()).unwrap(), place);
                 }
                 Err(KafkaError::PartitionEOF(partition)) => drop(unread.remove(&partition)),
                 Err(error) => println!("while reading {topic}: {error}"),
             }
         }
-        records
+        taken
     };
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-/// Waits until the group has committed everything that was fed.
+fn partitions_of(consumer: &BaseConsumer, topic: &str) -> std::collections::BTreeSet<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), SOON).ok();
+    let topics = metadata.iter().flat_map(|metadata| metadata.topics());
+    topics
+        .flat_map(|topic| topic.partitions())
+        .map(|partition| partition.id())
+        .collect()
+}
+
+/// More than any test feeds to a partition.
+const UNKNOWN: i64 = 1_000_000_000;
+
+/// Waits until the group has committed everything that was fed; fails when nothing was committed for `patience`.
 pub(crate) async fn wait_until_counted(bus: &Bus, patience: Duration) {
     let bus = bus.clone();
     let wait = move || {
@@ -231,11 +258,18 @@ pub(crate) async fn wait_until_counted(bus: &Bus, patience: Duration) {
             .set("isolation.level", "read_committed");
         let consumer: BaseConsumer = config.create().unwrap();
         let topic = bus.topic_name(mineseal_schemas::Topic::Detections);
-        let began = Instant::now();
+        let (mut began, mut least) = (Instant::now(), i64::MAX);
         loop {
-            let behind: i64 = (0..PARTITIONS)
+            let partitions = partitions_of(&consumer, &topic);
+            // A broker that has just come back may know no partition yet.
+            let known = if partitions.is_empty() { UNKNOWN } else { 0 };
+            let behind: i64 = partitions
+                .into_iter()
                 .map(|partition| {
-                    let end = consumer.fetch_watermarks(&topic, partition, SOON).unwrap().1;
+                    // A broker that is away or has just come back says nothing.
+                    let Ok((_, end)) = consumer.fetch_watermarks(&topic, partition, SOON) else {
+                        return UNKNOWN;
+                    };
                     let mut list = TopicPartitionList::new();
                     list.add_partition(&topic, partition);
                     match consumer
@@ -246,9 +280,13 @@ pub(crate) async fn wait_until_counted(bus: &Bus, patience: Duration) {
                         _ => end,
                     }
                 })
-                .sum();
+                .sum::<i64>()
+                + known;
             if behind == 0 {
                 return;
+            }
+            if behind < least {
+                (began, least) = (Instant::now(), behind);
             }
             assert!(
                 began.elapsed() < patience,

@@ -2,6 +2,8 @@ mod config;
 mod count;
 mod detect;
 mod down;
+mod explain;
+mod headcount;
 mod mines;
 mod prepare;
 mod reach;
@@ -48,6 +50,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Mines(command) => mines::run(settings()?, &command),
         Command::Config(command) => config::run(settings, &command),
         Command::Replay(arguments) => replay::run(settings()?, &arguments),
+        Command::Explain(arguments) => explain::run(settings()?, &arguments),
+        Command::Headcount(command) => headcount::run(settings()?, command),
         Command::Scene(command) => scene::run(&command),
         Command::Train(arguments) => train::run(&arguments),
     }

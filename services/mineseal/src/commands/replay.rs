@@ -1,10 +1,14 @@
-use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::anyhow;
-use mineseal_domain::MineCode;
-use mineseal_engine::{InputPosition, MineEngine, MineRegistration, Output};
-use mineseal_schemas::{Camera, Detections, Mine, Topic};
+use anyhow::{Context, anyhow};
+use mineseal_bus::Bus;
+use mineseal_counter::Input;
+use mineseal_counter::replay::{Replay, json, record, replay_file};
+use mineseal_engine::Output;
+use mineseal_schemas::{Camera, Correction, Detections, Mine, Topic};
 use mineseal_settings::{Settings, load_mines};
 
 use super::mines::{connect, now, user};
@@ -14,87 +18,138 @@ use crate::output::{line, note};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Reads `detections` from the oldest record that is kept to its present end and prints what the engine makes of
-/// it, as lines of JSON. Nothing is written to the bus.
+/// What a replay begins with.
+struct Begin {
+    mines: Vec<Mine>,
+    cameras: Vec<Camera>,
+    corrections: Vec<Correction>,
+}
+
+/// Runs recorded detections through the engine and prints what it makes of them, as lines of JSON: from a file, or from
+/// the bus, where nothing is written. With `--record` the bus's detections go into such a file instead.
 pub(crate) fn run(settings: Settings, arguments: &ReplayArguments) -> Result<(), Failure> {
+    if let Some(path) = &arguments.file {
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        let mut outputs = 0_u64;
+        let read = replay_file(
+            BufReader::new(file),
+            arguments.batch,
+            arguments.threads,
+            |output| {
+                outputs += 1;
+                print(output)
+            },
+        )
+        .with_context(|| format!("{}", path.display()))?;
+        note(format!("{read} records, {outputs} outputs"));
+        return Ok(());
+    }
     block_on(async move {
         let bus = connect(&settings, "mineseal-replay")?;
         bus.wait_until_ready(DEADLINE).await?;
-        let (mines, cameras): (Vec<Mine>, Vec<Camera>) = match &arguments.mines {
-            Some(file) => {
-                let registered = load_mines(file, now(), &user())?;
-                (registered.mines, registered.cameras)
-            }
-            None => {
-                let (mines, cameras) = (bus.table::<Mine>().await?, bus.table::<Camera>().await?);
-                let mines = mines
-                    .snapshot()
-                    .values()
-                    .map(|entry| entry.value.clone())
-                    .collect();
-                (
-                    mines,
-                    cameras
-                        .snapshot()
-                        .values()
-                        .map(|entry| entry.value.clone())
-                        .collect(),
-                )
-            }
-        };
-        let registrations: BTreeMap<MineCode, MineRegistration> = mines
-            .into_iter()
-            .map(|mine| {
-                let of_mine = cameras.iter().filter(|camera| camera.mine == mine.code);
-                let cameras = of_mine
-                    .map(|camera| (camera.code.clone(), camera.clone()))
-                    .collect();
-                (mine.code.clone(), MineRegistration { mine, cameras })
-            })
-            .collect();
-        let mut engines: BTreeMap<MineCode, MineEngine> = BTreeMap::new();
-        let (mut outputs, mut read) = (0_u64, 0_u64);
-        let from = arguments.from;
+        let begin = begin(&bus, arguments.mines.as_deref()).await?;
+        let (from, batch, threads) = (arguments.from, arguments.batch, arguments.threads);
+        let to = arguments.record.clone();
         let history = bus.clone();
-        let (read, outputs) = tokio::task::spawn_blocking(move || -> Result<(u64, u64), Failure> {
-            history.read_history::<Detections, Failure>(from, DEADLINE, |record| {
-                read += 1;
-                let Some(registration) = registrations.get(&record.value.mine) else {
-                    return Ok(());
-                };
-                let mine = record.value.mine.clone();
-                let engine = engines
-                    .entry(mine.clone())
-                    .or_insert_with(|| MineEngine::new(mine));
-                let position = InputPosition {
-                    partition: record.partition,
-                    offset: record.offset,
-                };
-                for output in engine.step(registration, &record.value, position) {
-                    outputs += 1;
-                    line(json(&output)?)?;
-                }
-                Ok(())
-            })?;
-            Ok((read, outputs))
+        let (read, written) = tokio::task::spawn_blocking(move || match to {
+            Some(path) => keep(&history, &begin, from, &path)
+                .with_context(|| format!("cannot write {}", path.display())),
+            None => again(&history, begin, from, batch, threads),
         })
         .await??;
         if read == 0 {
             return Err(anyhow!("topic {} holds nothing", bus.topic_name(Topic::Detections)).into());
         }
-        note(format!("{read} records, {outputs} outputs"));
+        note(format!("{read} records, {written} outputs"));
         Ok(())
     })
 }
 
-fn json(output: &Output) -> serde_json::Result<String> {
-    let (kind, value) = match output {
-        Output::Crossing(value) => ("crossing", serde_json::to_value(value)?),
-        Output::Headcount(value) => ("headcount", serde_json::to_value(value)?),
-        Output::Activity(value) => ("activity", serde_json::to_value(value)?),
-        Output::Alarm(value) => ("alarm", serde_json::to_value(value)?),
-        Output::CameraHealth(value) => ("camera-health", serde_json::to_value(value)?),
-        Output::EvidenceRequest(value) => ("evidence-request", serde_json::to_value(value)?),
+async fn begin(bus: &Bus, mines: Option<&Path>) -> Result<Begin, Failure> {
+    let corrections = bus.table::<Correction>().await?.snapshot();
+    let corrections = corrections.values().map(|entry| entry.value.clone()).collect();
+    let (mines, cameras) = match mines {
+        Some(file) => {
+            let registered = load_mines(file, now(), &user())?;
+            (registered.mines, registered.cameras)
+        }
+        None => {
+            let (mines, cameras) = (bus.table::<Mine>().await?, bus.table::<Camera>().await?);
+            let (mines, cameras) = (mines.snapshot(), cameras.snapshot());
+            (
+                mines.values().map(|entry| entry.value.clone()).collect(),
+                cameras.values().map(|entry| entry.value.clone()).collect(),
+            )
+        }
     };
-    serde_json::to_string(&serde_json::json!({ "kind": kind, "value": value }))
+    Ok(Begin {
+        mines,
+        cameras,
+        corrections,
+    })
+}
+
+/// Returns the numbers of records and outputs.
+fn again(
+    bus: &Bus,
+    begin: Begin,
+    from: Option<i64>,
+    batch: usize,
+    threads: usize,
+) -> anyhow::Result<(u64, u64)> {
+    let mut replay = Replay::new(begin.mines, &begin.cameras, &begin.corrections);
+    let (mut read, mut outputs) = (0, 0);
+    let mut waiting = Vec::new();
+    let mut take = |waiting: &mut Vec<Input>| -> io::Result<()> {
+        for output in replay.take(waiting, threads) {
+            outputs += 1;
+            print(&output)?;
+        }
+        waiting.clear();
+        Ok(())
+    };
+    bus.read_history::<Detections, anyhow::Error>(from, DEADLINE, |record| {
+        read += 1;
+        waiting.push(Input {
+            detections: record.value,
+            partition: record.partition,
+            offset: record.offset,
+        });
+        if waiting.len() >= batch.max(1) {
+            take(&mut waiting)?;
+        }
+        Ok(())
+    })?;
+    take(&mut waiting)?;
+    Ok((read, outputs))
+}
+
+/// Returns the number of records, and of outputs, which there are none.
+fn keep(bus: &Bus, begin: &Begin, from: Option<i64>, path: &Path) -> anyhow::Result<(u64, u64)> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut read = 0;
+    for mine in &begin.mines {
+        record(&mut file, mine, None)?;
+    }
+    for camera in &begin.cameras {
+        record(&mut file, camera, None)?;
+    }
+    for correction in &begin.corrections {
+        record(&mut file, correction, None)?;
+    }
+    bus.read_history::<Detections, anyhow::Error>(from, DEADLINE, |received| {
+        read += 1;
+        record(
+            &mut file,
+            &received.value,
+            Some((received.partition, received.offset)),
+        )?;
+        Ok(())
+    })?;
+    file.flush()?;
+    Ok((read, 0))
+}
+
+fn print(output: &Output) -> io::Result<()> {
+    line(json(output)?)
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mineseal_clickhouse_sink::SinkSettings;
-use mineseal_counter::CounterSettings;
+use mineseal_counter::{CORRECTION_KEYS_FOLDER, CorrectionKeys, CounterSettings};
 use mineseal_evidence::EvidenceStore;
 use mineseal_inference::InferenceSettings;
 use mineseal_platform::StandIn;
@@ -99,9 +99,10 @@ pub(crate) async fn start(
             instance: Some(COUNTER_INSTANCE.to_owned()),
             commit_interval: Duration::from_millis(configured.counter.commit_interval_milliseconds),
             max_records: configured.counter.batch_records,
+            correction_keys: CorrectionKeys::read(&configured.data_directory.join(CORRECTION_KEYS_FOLDER))?,
             ..CounterSettings::default()
         };
-        mineseal_counter::run(counter_settings, counter.bus, counter.shutdown).await
+        mineseal_counter::run_counted(counter_settings, counter.bus, counter.metrics, counter.shutdown).await
     });
     spawn(
         &mut ended,
