@@ -1,8 +1,13 @@
-//! Tracker and counter: camera frames a second on one core, ten boxes in each frame.
+//! Tracker and counter: camera frames a second on one core, ten boxes in each frame; what a camera's state takes
+//! over a million frames.
+//!
+//! `MINESEAL_BENCH_WORKLOAD=FILE` writes the frames as MOTChallenge detections, for the comparison with other
+//! trackers (`make bench-tracker`).
 
 use std::hint::black_box;
+use std::io::Write as _;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group};
 use mineseal_counting::{CrossingCounter, CrossingRule};
 use mineseal_domain::{Anchor, BoundingBox, Detection, Line, ObjectClass, ObjectGroup, Point, UtcMicros};
 use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
@@ -95,5 +100,61 @@ fn camera_frames(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Resident memory of this process in kilobytes, where the system tells.
+fn resident_kilobytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().split(' ').next()?.parse().ok()
+}
+
+/// Prints what the process holds while one camera's state follows a million frames without end.
+fn memory_over_a_million_frames() -> std::io::Result<()> {
+    let frames = frames();
+    let mut state = (Tracker::new(TrackerSettings::default()), counter());
+    let mut crossings = 0;
+    let mut output = std::io::stdout().lock();
+    for number in 0..=1_000_000_usize {
+        let at = UtcMicros(number as i64 * 100_000);
+        let objects = state.0.update(at, &frames[number % FRAMES].1);
+        crossings += state.1.update(at, number as i64, &objects).len();
+        if number % 200_000 == 0 {
+            let resident = resident_kilobytes().map_or("?".to_owned(), |kilobytes| kilobytes.to_string());
+            writeln!(
+                output,
+                "{number} frames, {crossings} crossings: {resident} kB resident"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_workload(path: &std::ffi::OsStr) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for (index, (_, detections)) in frames().iter().enumerate() {
+        for Detection {
+            score,
+            bounding_box: seen,
+            ..
+        } in detections
+        {
+            let (left, top, width, height) = (seen.left, seen.top, seen.width, seen.height);
+            writeln!(file, "{},-1,{left},{top},{width},{height},{score}", index + 1)?;
+        }
+    }
+    file.flush()
+}
+
 criterion_group!(benches, camera_frames);
-criterion_main!(benches);
+
+fn main() -> std::io::Result<()> {
+    if let Some(path) = std::env::var_os("MINESEAL_BENCH_WORKLOAD") {
+        write_workload(&path)?;
+    }
+    // Not where the benches are only tried out, as `cargo test` does.
+    if std::env::args().any(|argument| argument == "--bench") {
+        memory_over_a_million_frames()?;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    Ok(())
+}

@@ -13,7 +13,7 @@ mod settings;
 
 pub use error::{CountError, LineError, TrackError};
 pub use line::parse_line;
-pub use mot::{TrackSummary, track_mot_file};
+pub use mot::{ScoreScale, TrackSummary, track_mot_file};
 pub use output::{CrossingLine, Progress, Summary};
 pub use pipeline::count_video;
 pub use settings::{CountSettings, DEFAULT_FRAMES_PER_SECOND, default_anchor};

@@ -21,10 +21,47 @@ pub struct TrackSummary {
     pub rows: u64,
     /// Confirmed tracks.
     pub tracks: u64,
+    /// What the scores were taken for.
+    pub scores: ScoreScale,
+}
+
+/// What the scores of a file are, and what becomes of them. The tracker wants 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoreScale {
+    /// All of them lie in 0 to 1 and are taken as they are.
+    #[default]
+    Share,
+    /// Some lie outside, as those of DPM and other detectors that give a margin: each becomes 1/(1+exp(-score)),
+    /// so that 0, where such a detector is in doubt, is one half.
+    Margin,
+    /// Every row says the same number outside 0 to 1 (such as -1), which says nothing: each becomes 1.
+    Same,
+}
+
+impl ScoreScale {
+    fn of(scores: impl Iterator<Item = f32> + Clone) -> Self {
+        let first = scores.clone().next();
+        if scores.clone().all(|score| (0.0..=1.0).contains(&score)) {
+            Self::Share
+        } else if scores.clone().all(|score| Some(score) == first) {
+            Self::Same
+        } else {
+            Self::Margin
+        }
+    }
+
+    fn share(self, score: f32) -> f32 {
+        match self {
+            Self::Share => score,
+            Self::Margin => (1.0 / (1.0 + (-f64::from(score)).exp())) as f32,
+            Self::Same => 1.0,
+        }
+    }
 }
 
 /// Tracks the detections of a MOTChallenge file (rows `frame,-1,left,top,width,height,score`, in any order, all
-/// of people; a missing score is 1, what stands behind it is not looked at) and writes the confirmed tracks in
+/// of people; a missing score is 1, one outside 0 to 1 is brought there as [`ScoreScale`] says, what stands
+/// behind it is not looked at) and writes the confirmed tracks in
 /// the same format, with the number of the track in the second column and the tracker's estimate as box. Nothing
 /// is looked up in later frames: the rows are what a live camera would have given.
 ///
@@ -62,6 +99,11 @@ pub fn track_mot_file(
         return Ok(summary);
     };
     summary.frames = last - first + 1;
+    let detections = frames.values().flatten();
+    summary.scores = ScoreScale::of(detections.map(|detection| detection.score));
+    for detection in frames.values_mut().flatten() {
+        detection.score = summary.scores.share(detection.score);
+    }
     let mut tracker = Tracker::new(settings);
     let mut tracks = std::collections::BTreeSet::new();
     for frame in first..=last {
@@ -157,7 +199,8 @@ mod tests {
                 frames: 3,
                 detections: 3,
                 rows: 3,
-                tracks: 1
+                tracks: 1,
+                scores: ScoreScale::Share,
             }
         );
         let rows: Vec<Vec<f32>> = rows
@@ -171,6 +214,29 @@ mod tests {
         for (row, expected) in rows.iter().zip([10.0, 12.0, 14.0]) {
             assert_eq!(row[1], 1.0);
             assert!((row[2] - expected).abs() < 1.0, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn scores_outside_their_range_are_brought_into_it() {
+        let file = |scores: [&str; 4]| {
+            let rows = scores.iter().enumerate();
+            rows.map(|(frame, score)| format!("{frame},-1,{},10,40,100,{score}\n", 10 + 2 * frame))
+                .collect::<String>()
+        };
+        for (scores, scale, tracks) in [
+            (["0.9", "0.2", "1", "0"], ScoreScale::Share, 1),
+            (["3.2", "0.4", "-0.4", "1.1"], ScoreScale::Margin, 1),
+            (["-1", "-1", "-1", "-1"], ScoreScale::Same, 1),
+            (["75", "60", "90", "31"], ScoreScale::Margin, 1),
+            (["-0.4", "-0.5", "-0.45", "-0.3"], ScoreScale::Margin, 0),
+        ] {
+            let (summary, rows) = track(&file(scores)).unwrap();
+            assert_eq!((summary.scores, summary.tracks), (scale, tracks), "{scores:?}");
+            for row in rows.lines() {
+                let score: f32 = row.split(',').nth(6).unwrap().parse().unwrap();
+                assert!((0.0..=1.0).contains(&score), "{row}");
+            }
         }
     }
 

@@ -199,7 +199,8 @@ impl Work {
             ),
             scaler,
             tracker: Tracker::new(settings.tracker),
-            counter: CrossingCounter::new(line, settings.anchor, settings.group, settings.rule),
+            counter: CrossingCounter::new(line, settings.anchor, settings.group, settings.rule)
+                .in_picture(width as f32, height as f32),
             drawing,
             summary: Summary::default(),
         })

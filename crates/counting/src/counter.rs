@@ -5,6 +5,7 @@ use mineseal_tracking::TrackedObject;
 use serde::{Deserialize, Serialize};
 
 use crate::CrossingRule;
+use crate::edge::{Cut, usual_width};
 use crate::passage::{Decision, Passage, Sight};
 
 /// Tracks that one counter follows at a time; a tracker with its default settings never has as many.
@@ -48,6 +49,9 @@ pub struct CrossingCounter {
     rule: CrossingRule,
     passages: BTreeMap<i64, Passage>,
     last: Option<UtcMicros>,
+    /// Width and height of the picture, if known. States of earlier versions have none.
+    #[serde(default)]
+    picture: Option<(f32, f32)>,
 }
 
 impl CrossingCounter {
@@ -61,7 +65,17 @@ impl CrossingCounter {
             rule,
             passages: BTreeMap::new(),
             last: None,
+            picture: None,
         }
+    }
+
+    /// The same counter for pictures of this size, in pixels: whom an edge cuts off is counted where he stands,
+    /// not where the rest of him is seen. Without it a line nearer to an edge than half an object and the buffer
+    /// counts nobody.
+    #[must_use]
+    pub fn in_picture(mut self, width: f32, height: f32) -> Self {
+        self.picture = Some((width, height));
+        self
     }
 
     /// Takes the objects of the frame of time `at` and number `sequence`; returns the crossings that are decided
@@ -83,16 +97,25 @@ impl CrossingCounter {
         self.last = Some(at);
         for object in objects {
             let detection = &object.detection;
-            let seen = object.estimate;
+            let mut seen = object.estimate;
             if detection.class.group() != Some(self.group) || !seen.is_sound() || !detection.score.is_finite()
             {
                 continue;
+            }
+            let cut = self
+                .picture
+                .map(|picture| Cut::of(&detection.bounding_box, picture));
+            if let Some(cut) = cut {
+                let known = self.passages.get(&object.track).and_then(Passage::width);
+                let width = known.unwrap_or_else(|| usual_width(self.group, &seen));
+                seen = cut.uncut(&seen, width);
             }
             let sight = Sight {
                 at,
                 sequence,
                 anchor: seen.anchor(self.anchor),
                 height: seen.height,
+                whole_width: (!cut.is_some_and(Cut::sideways)).then_some(seen.width),
                 score: detection.score,
                 class: detection.class,
             };

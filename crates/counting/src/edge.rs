@@ -1,4 +1,4 @@
-use mineseal_domain::{Line, Point};
+use mineseal_domain::{BoundingBox, Line, ObjectGroup, Point};
 
 /// How near to the picture's edge an end of a line counts as on it, as a share of the picture's side.
 const NEAR: f32 = 0.02;
@@ -36,9 +36,83 @@ pub fn past_the_edges(line: Line, width: f32, height: f32) -> Line {
     }
 }
 
+/// How near to the edge the side of a box counts as cut by it, as a share of the picture's side: detectors do
+/// not draw boxes to the last pixel.
+const CUT: f32 = 0.008;
+
+/// Width of a walking person as a share of his height.
+const PERSON_WIDTH: f32 = 0.36;
+
+/// Which sides of a box the edges of the picture cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    left: bool,
+    right: bool,
+}
+
+impl Cut {
+    pub(crate) fn of(seen: &BoundingBox, (width, _): (f32, f32)) -> Self {
+        Self {
+            left: seen.left <= CUT * width,
+            right: seen.right() >= (1.0 - CUT) * width,
+        }
+    }
+
+    pub(crate) fn sideways(self) -> bool {
+        self.left || self.right
+    }
+
+    /// The box with the part that was cut off, for an object of that width. Who reaches over both edges is left
+    /// as he is.
+    pub(crate) fn uncut(self, seen: &BoundingBox, width: f32) -> BoundingBox {
+        let missing = (width - seen.width).max(0.0);
+        match (self.left, self.right) {
+            (true, false) => BoundingBox {
+                left: seen.left - missing,
+                width: seen.width + missing,
+                ..*seen
+            },
+            (false, true) => BoundingBox {
+                width: seen.width + missing,
+                ..*seen
+            },
+            _ => *seen,
+        }
+    }
+}
+
+/// Width of an object that was never seen between the edges.
+pub(crate) fn usual_width(group: ObjectGroup, seen: &BoundingBox) -> f32 {
+    match group {
+        ObjectGroup::Person => PERSON_WIDTH * seen.height,
+        ObjectGroup::Vehicle => seen.width,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_that_an_edge_cuts_is_completed_beyond_it() {
+        let seen = |left: f32, width: f32| BoundingBox {
+            left,
+            top: 100.0,
+            width,
+            height: 100.0,
+        };
+        let picture = (640.0, 360.0);
+        for (part, whole) in [
+            (seen(0.0, 10.0), seen(-26.0, 36.0)),
+            (seen(630.0, 10.0), seen(630.0, 36.0)),
+            (seen(200.0, 10.0), seen(200.0, 10.0)),
+            (seen(0.0, 640.0), seen(0.0, 640.0)),
+            (seen(0.0, 50.0), seen(0.0, 50.0)),
+        ] {
+            let width = usual_width(ObjectGroup::Person, &part);
+            assert_eq!(Cut::of(&part, picture).uncut(&part, width), whole);
+        }
+    }
 
     #[test]
     fn only_ends_on_the_edge_move_and_only_outwards() {

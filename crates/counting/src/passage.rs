@@ -8,8 +8,11 @@ use crate::CrossingRule;
 /// Longer paths are thinned to every second point.
 const LONGEST_PATH: usize = 64;
 
-/// Weight of the newest height in the running mean of a track's height.
-const HEIGHT_GAIN: f32 = 0.3;
+/// Weight of the newest box in the running means of a track's height and width.
+const SIZE_GAIN: f32 = 0.3;
+
+/// How many times as many frames must agree where the height of the box changed on the way.
+const DOUBTFUL_FACTOR: u32 = 3;
 
 /// A side of the line, by the sign of [`Line::signed_distance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub(crate) struct Sight {
     pub(crate) sequence: i64,
     pub(crate) anchor: Point,
     pub(crate) height: f32,
+    /// Width of the box, unless an edge of the picture cuts it.
+    #[serde(default)]
+    pub(crate) whole_width: Option<f32>,
     pub(crate) score: f32,
     pub(crate) class: ObjectClass,
 }
@@ -80,6 +86,9 @@ pub(crate) struct Passage {
     classes: BTreeMap<ObjectClass, f32>,
     /// Running mean.
     height: f32,
+    /// Running mean of the boxes that no edge cuts.
+    #[serde(default)]
+    width: Option<f32>,
     last: Sight,
 }
 
@@ -99,11 +108,17 @@ impl Passage {
             score_count: 0,
             classes: BTreeMap::new(),
             height: sight.height,
+            width: sight.whole_width,
             last: sight,
         };
         passage.remember(sight);
         passage.stand(line, rule, sight, true);
         passage
+    }
+
+    /// Width of the object, if it was ever seen between the edges of the picture.
+    pub(crate) fn width(&self) -> Option<f32> {
+        self.width
     }
 
     /// When the track was last seen.
@@ -117,7 +132,13 @@ impl Passage {
         self.pass(line, rule, sight);
         self.remember(sight);
         let decision = self.stand(line, rule, sight, same_shape);
-        self.height += HEIGHT_GAIN * (sight.height - self.height);
+        self.height += SIZE_GAIN * (sight.height - self.height);
+        if let Some(seen) = sight.whole_width {
+            self.width = Some(
+                self.width
+                    .map_or(seen, |width| width + SIZE_GAIN * (seen - width)),
+            );
+        }
         decision
     }
 
@@ -202,7 +223,16 @@ impl Passage {
                 self.start_path(sight);
                 None
             }
-            Some(_) => {
+            Some(origin) => {
+                // An object that is suddenly lower than where it came from may have lost its legs: its foot
+                // went over the line, and nobody with it. That passes; who went over stays.
+                let ratio = sight.height / origin.height;
+                let doubtful = (ratio - 1.0).abs() > rule.shape_tolerance / 2.0;
+                let (worth, needed) = if doubtful {
+                    (1, rule.agreeing_frames.saturating_mul(DOUBTFUL_FACTOR))
+                } else {
+                    (worth, rule.agreeing_frames)
+                };
                 let before = self.arrival.map_or(0, |arrival| arrival.frames);
                 let frames = before.saturating_add(worth);
                 let arrival = Stand {
@@ -212,7 +242,7 @@ impl Passage {
                     same_shape,
                 };
                 self.arrival = Some(arrival);
-                if frames < rule.agreeing_frames {
+                if frames < needed {
                     return None;
                 }
                 self.arrival = None;

@@ -186,6 +186,52 @@ fn a_loiterer_and_a_thousand_passers_by_leave_a_bounded_state() {
 }
 
 #[test]
+fn a_hundred_thousand_tracks_leave_a_bounded_state() {
+    let mut counter = counter(vertical(200.0));
+    for frame in 0..4_i64 {
+        let objects: Vec<TrackedObject> = (0..100_000)
+            .map(|index| {
+                object(
+                    frame * 100_000 + index,
+                    person((index % 400) as f32 + 20.0, 200.0).unwrap(),
+                )
+            })
+            .collect();
+        counter.update(UtcMicros(frame * STEP), frame, &objects);
+    }
+    let mut bytes = Vec::new();
+    ciborium::into_writer(&counter, &mut bytes).unwrap();
+    assert!(bytes.len() < 4096 * 700, "{} bytes", bytes.len());
+}
+
+#[test]
+fn whom_the_pictures_edge_cuts_off_is_counted_where_he_stands() {
+    // 10 pixels from the left edge: less than half a person and the buffer, so that the part that is still to be
+    // seen never lies beyond.
+    let leaves = || (0..30).map(|step| person(100.0 - 4.0 * step as f32, 200.0));
+    let comes = || (0..30).map(|step| person(-20.0 + 4.0 * step as f32, 200.0));
+    let count = |walk: Vec<Option<Detection>>, knows_the_picture: bool| {
+        let mut counter = counter(vertical(10.0));
+        if knows_the_picture {
+            counter = counter.in_picture(640.0, 400.0);
+        }
+        let mut crossings = Vec::new();
+        for (index, seen) in walk.into_iter().enumerate() {
+            let objects: Vec<TrackedObject> = seen.into_iter().map(|seen| object(1, seen)).collect();
+            crossings.extend(counter.update(UtcMicros(index as i64 * STEP), index as i64, &objects));
+        }
+        crossings.extend(counter.finish());
+        crossings
+            .iter()
+            .map(|crossing| crossing.direction)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(count(leaves().collect(), true), [Direction::In]);
+    assert_eq!(count(comes().collect(), true), [Direction::Out]);
+    assert_eq!(count(leaves().collect(), false), []);
+}
+
+#[test]
 fn a_restart_in_the_middle_changes_nothing() {
     let frames: Vec<Vec<Detection>> = (0..40)
         .map(|step| person(320.0 - 7.3 * step as f32, 200.0).into_iter().collect())

@@ -199,6 +199,55 @@ proptest! {
         prop_assert!(crossings.iter().all(|crossing| crossing.direction == Direction::In));
     }
 
+    /// The whole way, tracker included: people who walk at all speeds both ways, with frames lost to each of them.
+    #[test]
+    fn a_mirrored_picture_gives_mirrored_counts(
+        people in prop::collection::vec((-20.0_f32..20.0, 0.0_f32..400.0, 0_u32..u32::MAX), 1..6)
+    ) {
+        let frames = |mirrored: bool| -> Vec<Vec<Detection>> {
+            (0..60_u32)
+                .map(|step| {
+                    let seen = people.iter().enumerate().filter(|(_, one)| one.2.rotate_left(step) & 7 != 0);
+                    seen.map(|(row, &(speed, start, _))| {
+                        let x = start + speed * step as f32;
+                        person(if mirrored { 400.0 - x } else { x }, 90.0 + 62.0 * row as f32)
+                    })
+                    .collect()
+                })
+                .collect()
+        };
+        let count = |mirrored, direction| {
+            follow(&frames(mirrored), LINE).iter().filter(|crossing| crossing.direction == direction).count()
+        };
+        prop_assert_eq!(count(false, Direction::In), count(true, Direction::Out));
+        prop_assert_eq!(count(false, Direction::Out), count(true, Direction::In));
+    }
+
+    /// Any number of people: a frame that is lost altogether changes the count by no more than the people who
+    /// were near the line in it, and a frame of one person is worth one person.
+    #[test]
+    fn a_lost_sight_of_one_person_costs_at_most_that_person(
+        people in prop::collection::vec((3.0_f32..20.0, 210.0_f32..300.0, any::<bool>()), 1..6),
+        lost in 0_usize..30,
+        hidden in 0_usize..6,
+    ) {
+        let mut frames: Vec<Vec<Detection>> = (0..30)
+            .map(|step| {
+                let rows = people.iter().enumerate();
+                rows.map(|(row, &(speed, start, inward))| {
+                    let x = start - speed * step as f32;
+                    person(if inward { x } else { 400.0 - x }, 90.0 + 62.0 * row as f32)
+                })
+                .collect()
+            })
+            .collect();
+        let all = follow(&frames, LINE).len();
+        if hidden < people.len() {
+            frames[lost].remove(hidden);
+            prop_assert!(all.abs_diff(follow(&frames, LINE).len()) <= 1);
+        }
+    }
+
     #[test]
     fn a_lost_frame_loses_nobody_who_walks(speed in 3.0_f32..12.0, start in 0.0_f32..12.0, lost in 0_usize..20) {
         let mut frames: Vec<Vec<Detection>> = (0..150)

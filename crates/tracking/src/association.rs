@@ -1,6 +1,8 @@
 use mineseal_domain::{Anchor, BoundingBox, Detection};
 use pathfinding::prelude::{Matrix, kuhn_munkres};
 
+use crate::kalman::LARGEST_JITTER;
+use crate::partial::whole_of;
 use crate::track::Track;
 
 /// A likeness of 1 as an integer: the assignment works on integers, so that its result does not hang on the
@@ -14,18 +16,14 @@ const MOST_SURPRISE: f64 = 12.0;
 /// The uncertainty of a track that was long not seen grows without end; what it may claim does not. In sizes.
 const MOST_DEVIATION: f64 = 0.4;
 
-/// People bend and are half hidden, boxes flicker; more than this is another object.
-const LEAST_HEIGHT_RATIO: f64 = 0.6;
+/// People bend, boxes flicker; what differs by more, and is no part of the other, is another object.
+const LEAST_HEIGHT_RATIO: f64 = 0.7;
 
 /// As for heights; arms and legs change the width more.
 const LEAST_WIDTH_RATIO: f64 = 0.33;
 
 /// Distance, in sizes, that halves the likeness.
-const HALF_LIKENESS: f64 = 0.08;
-
-/// Of two detections at equal distance, the one of the same height: neighbours differ in height more than one
-/// person does from frame to frame.
-const HEIGHT_POWER: f64 = 2.5;
+const HALF_LIKENESS: f64 = 0.1;
 
 /// A track and a detection that may belong together.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +65,8 @@ pub(crate) struct Expectation {
     pub(crate) bounding_box: BoundingBox,
     /// Standard deviations of a detection's centre around the box's, in pixels.
     pub(crate) deviation: [f64; 2],
+    /// Whether a part of it may be taken for the whole.
+    pub(crate) completes: bool,
 }
 
 /// How likely it is that what was expected was seen there: 0 for not at all, else up to 1.
@@ -79,16 +79,26 @@ fn likeness(expected: &Expectation, seen: &BoundingBox) -> f64 {
     let ratio = |a: f32, b: f32| f64::from(a.min(b) / a.max(b));
     let height_ratio = ratio(predicted.height, seen.height);
     let width_ratio = ratio(predicted.width, seen.width);
-    let (from, to) = (predicted.anchor(Anchor::Centre), seen.anchor(Anchor::Centre));
+    let whole = expected.completes.then(|| whole_of(predicted, seen)).flatten();
+    let least_height_ratio = if whole.is_some() { 0.0 } else { LEAST_HEIGHT_RATIO };
+    let (from, to) = (
+        predicted.anchor(Anchor::Centre),
+        whole.unwrap_or(*seen).anchor(Anchor::Centre),
+    );
     let (dx, dy) = (f64::from(to.x - from.x), f64::from(to.y - from.y));
     let size = f64::from(predicted.width.max(predicted.height));
     let [deviation_x, deviation_y] = expected.deviation.map(|pixels| pixels.min(MOST_DEVIATION * size));
     let surprise = (dx / deviation_x).powi(2) + (dy / deviation_y).powi(2);
-    if surprise > MOST_SURPRISE || height_ratio < LEAST_HEIGHT_RATIO || width_ratio < LEAST_WIDTH_RATIO {
+    if surprise > MOST_SURPRISE || height_ratio < least_height_ratio || width_ratio < LEAST_WIDTH_RATIO {
         return 0.0;
     }
-    let distance = dx.hypot(dy) / (HALF_LIKENESS * size);
-    height_ratio.powf(HEIGHT_POWER) / (1.0 + distance * distance)
+    let square_distance = (dx * dx + dy * dy) / (HALF_LIKENESS * size).powi(2);
+    // Of two detections at equal distance, the one of the same height: neighbours differ in height more than one
+    // person does from frame to frame.
+    let height_likeness = height_ratio * height_ratio * height_ratio.sqrt();
+    // Of two tracks at equal distance, the one that is surer of its place: the other one was not seen of late.
+    let doubt = ((deviation_x * deviation_y).sqrt() / (LARGEST_JITTER * size)).max(1.0);
+    height_likeness / ((1.0 + square_distance) * doubt.sqrt())
 }
 
 /// Splits the pairs into clusters that share neither track nor detection: many small assignments instead of a

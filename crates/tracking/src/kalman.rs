@@ -2,9 +2,11 @@ use mineseal_domain::BoundingBox;
 use nalgebra::{Matrix2, Vector2};
 use serde::{Deserialize, Serialize};
 
+use crate::camera::Innovation;
+
 /// Standard deviation of a detection's centre with the worst detector that is still followed, in sides: what may
 /// belong to a track is judged by this, what it is worth to the filter by the model's own.
-const LARGEST_JITTER: f64 = 0.08;
+pub(crate) const LARGEST_JITTER: f64 = 0.08;
 
 /// How one quantity of a box moves and is seen. Lengths are shares of the box's longer side.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,6 +112,24 @@ impl BoxFilter {
         self.y.correct(y, centre_variance);
         self.width.correct(width, extent_variance);
         self.height.correct(height, extent_variance);
+    }
+
+    /// Moves the estimate by what the picture moved, in pixels.
+    pub(crate) fn shift(&mut self, [x, y]: [f64; 2]) {
+        self.x.mean[0] += x;
+        self.y.mean[0] += y;
+    }
+
+    /// How far a detection's centre lies from the estimate, and how far it should.
+    pub(crate) fn innovation(&self, seen: &BoundingBox, model: &MotionModel) -> Innovation {
+        let [x, y, ..] = quantities(seen);
+        let size = self.scale();
+        let jitter = (model.centre.jitter * size).powi(2);
+        Innovation {
+            offset: [x - self.x.mean[0], y - self.y.mean[0]],
+            variance: [&self.x, &self.y].map(|axis| axis.covariance[(0, 0)] + jitter),
+            size,
+        }
     }
 
     /// The estimated box.

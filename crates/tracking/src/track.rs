@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrackerSettings;
 use crate::association::Expectation;
+use crate::camera::Innovation;
 use crate::kalman::{AxisModel, BoxFilter, MotionModel};
+use crate::partial::whole_of;
 
 /// An object that was found in the frame just given.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,9 @@ const EXTENT: AxisModel = AxisModel {
     jitter: 0.055,
 };
 
+/// How long an object may be seen in part before the part is all there is, in seconds.
+const PARTIAL_SECONDS: f64 = 1.0;
+
 /// One followed object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Track {
@@ -75,6 +80,9 @@ pub(crate) struct Track {
     /// When it was last found.
     pub(crate) seen_at: UtcMicros,
     best_score: f32,
+    /// How long ago it was last found whole, in seconds. States of earlier versions have none.
+    #[serde(default)]
+    partial_seconds: f64,
     filter: BoxFilter,
 }
 
@@ -88,26 +96,54 @@ impl Track {
             hits: 1,
             seen_at: at,
             best_score: detection.score,
+            partial_seconds: 0.0,
             filter,
         }
     }
 
     pub(crate) fn predict(&mut self, seconds: f64) {
         self.filter.predict(seconds, &self.kind.motion());
+        self.partial_seconds += seconds;
     }
 
     pub(crate) fn correct(&mut self, at: UtcMicros, detection: &Detection) {
-        self.filter.correct(&detection.bounding_box, &self.kind.motion());
+        let seen = detection.bounding_box;
+        let whole = self
+            .completes()
+            .then(|| whole_of(&self.filter.bounding_box(), &seen))
+            .flatten();
+        if whole.is_none() {
+            self.partial_seconds = 0.0;
+        }
+        self.filter.correct(&whole.unwrap_or(seen), &self.kind.motion());
         self.hits = self.hits.saturating_add(1);
         self.seen_at = at;
         self.best_score = self.best_score.max(detection.score);
+    }
+
+    /// Moves the track by what the picture moved, in pixels.
+    pub(crate) fn shift(&mut self, displacement: [f64; 2]) {
+        self.filter.shift(displacement);
+    }
+
+    /// How far the detection lies from where the track expected it.
+    pub(crate) fn innovation(&self, detection: &Detection) -> Innovation {
+        self.filter
+            .innovation(&detection.bounding_box, &self.kind.motion())
     }
 
     pub(crate) fn expectation(&self) -> Expectation {
         Expectation {
             bounding_box: self.filter.bounding_box(),
             deviation: self.filter.centre_deviation(),
+            completes: self.completes(),
         }
+    }
+
+    /// Whether a part is taken for the whole: not of an object that has hardly been seen, and not for ever, since
+    /// it may be that there is no more of it.
+    fn completes(&self) -> bool {
+        self.hits > 1 && self.partial_seconds <= PARTIAL_SECONDS
     }
 
     /// What is told of the track when it was found as `detection`.

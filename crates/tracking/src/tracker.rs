@@ -4,6 +4,7 @@ use mineseal_domain::{Detection, UtcMicros};
 use serde::{Deserialize, Serialize};
 
 use crate::association::associate;
+use crate::camera::CameraMotion;
 use crate::track::{Kind, Track};
 use crate::{TrackedObject, TrackerSettings};
 
@@ -17,6 +18,19 @@ pub struct Tracker {
     tracks: Vec<Track>,
     next_number: i64,
     last: Option<UtcMicros>,
+    /// States of earlier versions have none.
+    #[serde(default)]
+    camera: CameraMotion,
+}
+
+/// The detections of one kind in one frame, and the tracks that may be among them.
+struct Search<'a> {
+    /// Indices of the tracks of this kind.
+    open: Vec<usize>,
+    high: Vec<&'a Detection>,
+    low: Vec<&'a Detection>,
+    /// Tracks and detections with high scores that belong together: indices into `open` and `high`.
+    pairs: Vec<(usize, usize)>,
 }
 
 impl Tracker {
@@ -28,6 +42,7 @@ impl Tracker {
             tracks: Vec::new(),
             next_number: 1,
             last: None,
+            camera: CameraMotion::default(),
         }
     }
 
@@ -41,6 +56,7 @@ impl Tracker {
             let seconds = at.seconds_since(last);
             if seconds < -self.settings.keep_seconds {
                 self.tracks.clear();
+                self.camera = CameraMotion::default();
             } else if seconds <= 0.0 {
                 return Vec::new();
             }
@@ -50,45 +66,92 @@ impl Tracker {
             }
         }
         let detections = self.usable(detections);
-        let mut kinds: Vec<Kind> = detections
-            .iter()
-            .map(|detection| Kind::of(detection.class))
-            .collect();
-        kinds.sort_unstable();
-        kinds.dedup();
+        let mut searches = self.searches(&detections);
+        self.follow_camera(at, &mut searches);
         let mut found = Vec::new();
-        for kind in kinds {
-            let of_kind: Vec<&Detection> = detections
-                .iter()
-                .filter(|detection| Kind::of(detection.class) == kind)
-                .collect();
-            self.follow(at, kind, &of_kind, &mut found);
+        for search in searches {
+            self.follow(at, search, &mut found);
         }
         self.last = Some(at);
         found.sort_unstable_by_key(|object| object.track);
         found
     }
 
+    /// The detections by kind, those with high scores assigned to the tracks.
+    fn searches<'a>(&self, detections: &'a [Detection]) -> Vec<Search<'a>> {
+        let mut kinds: Vec<Kind> = detections
+            .iter()
+            .map(|detection| Kind::of(detection.class))
+            .collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let search = |kind| {
+            let (high, low): (Vec<&Detection>, Vec<&Detection>) = detections
+                .iter()
+                .filter(|detection| Kind::of(detection.class) == kind)
+                .partition(|detection| detection.score >= self.settings.high_score);
+            let open: Vec<usize> = (0..self.tracks.len())
+                .filter(|&index| self.tracks[index].kind == kind)
+                .collect();
+            let pairs = self.pairs(&open, &high);
+            Search {
+                open,
+                high,
+                low,
+                pairs,
+            }
+        };
+        kinds.into_iter().map(search).collect()
+    }
+
+    /// Pairs of the tracks at the `open` indices with detections, as indices into both slices.
+    fn pairs(&self, open: &[usize], detections: &[&Detection]) -> Vec<(usize, usize)> {
+        let candidates: Vec<&Track> = open.iter().map(|&index| &self.tracks[index]).collect();
+        associate(&candidates, detections)
+    }
+
+    /// If the camera moved since the frame before, moves all tracks with it and assigns anew. Tracks that were
+    /// found in that frame, and whose speed is known, tell.
+    fn follow_camera(&mut self, at: UtcMicros, searches: &mut [Search<'_>]) {
+        let Some(last) = self.last else { return };
+        let mut seen = Vec::new();
+        for search in searches.iter() {
+            for &(candidate, index) in &search.pairs {
+                let track = &self.tracks[search.open[candidate]];
+                if track.seen_at == last && track.hits > 1 {
+                    seen.push(track.innovation(search.high[index]));
+                }
+            }
+        }
+        let displacement = self.camera.displacement(at.seconds_since(last), &seen);
+        if displacement == [0.0; 2] {
+            return;
+        }
+        for track in &mut self.tracks {
+            track.shift(displacement);
+        }
+        for search in searches {
+            search.pairs = self.pairs(&search.open, &search.high);
+        }
+    }
+
     /// Detections of one kind: first those with high scores to all tracks, then those with low scores to the
     /// tracks that were found in the frame before; what is left with a high score starts a track.
-    fn follow(
-        &mut self,
-        at: UtcMicros,
-        kind: Kind,
-        detections: &[&Detection],
-        found: &mut Vec<TrackedObject>,
-    ) {
-        let (high, low): (Vec<&Detection>, Vec<&Detection>) = detections
-            .iter()
-            .partition(|detection| detection.score >= self.settings.high_score);
-        let mut open: Vec<usize> = (0..self.tracks.len())
-            .filter(|&index| self.tracks[index].kind == kind)
-            .collect();
-        let rest = self.assign(at, &mut open, high, found);
+    fn follow(&mut self, at: UtcMicros, search: Search<'_>, found: &mut Vec<TrackedObject>) {
+        let Search {
+            mut open,
+            high,
+            low,
+            pairs,
+        } = search;
+        let rest = self.assign(at, &mut open, high, &pairs, found);
         if let Some(last) = self.last {
             open.retain(|&index| self.tracks[index].seen_at == last);
         }
-        self.assign(at, &mut open, low, found);
+        if !low.is_empty() {
+            let pairs = self.pairs(&open, &low);
+            self.assign(at, &mut open, low, &pairs, found);
+        }
         for detection in rest {
             if detection.score >= self.settings.new_track_score {
                 let track = Track::new(self.next_number, at, detection);
@@ -99,20 +162,19 @@ impl Tracker {
         }
     }
 
-    /// Assigns detections to the tracks at the `open` indices, takes the assigned ones out of `open` and returns
-    /// the detections that found no track.
+    /// Gives the tracks at the `open` indices their detections, takes them out of `open` and returns the
+    /// detections that found no track.
     fn assign<'a>(
         &mut self,
         at: UtcMicros,
         open: &mut Vec<usize>,
         detections: Vec<&'a Detection>,
+        pairs: &[(usize, usize)],
         found: &mut Vec<TrackedObject>,
     ) -> Vec<&'a Detection> {
-        let candidates: Vec<&Track> = open.iter().map(|&index| &self.tracks[index]).collect();
-        let pairs = associate(&candidates, &detections);
         let mut free = vec![true; detections.len()];
         let mut still_open = vec![true; open.len()];
-        for (candidate, index) in pairs {
+        for &(candidate, index) in pairs {
             let (detection, track) = (detections[index], &mut self.tracks[open[candidate]]);
             track.correct(at, detection);
             found.push(track.object(*detection, &self.settings));

@@ -7,8 +7,6 @@
 )]
 //! What the tracker promises, on made-up detections.
 
-use std::time::{Duration, Instant};
-
 use mineseal_domain::{BoundingBox, Detection, ObjectClass, UtcMicros};
 use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
 use proptest::prelude::*;
@@ -185,9 +183,8 @@ fn time_that_stands_or_goes_back_a_little_changes_nothing_and_far_back_starts_an
 }
 
 #[test]
-fn a_hundred_thousand_boxes_are_bounded_in_time_and_state() {
+fn a_hundred_thousand_boxes_leave_a_bounded_state() {
     let mut tracker = tracker();
-    let started = Instant::now();
     for frame in 0..6_i64 {
         let detections: Vec<Detection> = (0..100_000)
             .map(|index| {
@@ -199,14 +196,48 @@ fn a_hundred_thousand_boxes_are_bounded_in_time_and_state() {
         let objects = tracker.update(UtcMicros(frame * 100_000), &detections);
         assert!(objects.len() <= TrackerSettings::default().max_detections);
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        started.elapsed()
-    );
     let mut bytes = Vec::new();
     ciborium::into_writer(&tracker, &mut bytes).unwrap();
     assert!(bytes.len() < 1_000_000, "{}", bytes.len());
+}
+
+#[test]
+fn a_box_that_loses_its_legs_keeps_its_track_and_its_feet() {
+    let mut tracker = tracker();
+    for step in 0..30 {
+        let x = 100.0 + 3.0 * step as f32;
+        let mut detection = person(x, 200.0);
+        let legs_lost = step % 4 == 3;
+        if legs_lost {
+            detection.bounding_box.height *= 0.65;
+        }
+        let objects = tracker.update(UtcMicros(step * 100_000), &[detection]);
+        assert_eq!(objects.len(), 1);
+        assert_eq!(objects[0].track, 1, "step {step}");
+        let foot = objects[0].estimate.bottom();
+        assert!((foot - 250.0).abs() < 6.0, "step {step}: {foot}");
+    }
+}
+
+#[test]
+fn who_is_hidden_while_the_camera_turns_is_found_again() {
+    // It turns to and fro by half a height each way in four seconds; of five people who stand, one after
+    // another is hidden for a second.
+    let mut tracker = tracker();
+    let mut numbers = std::collections::BTreeSet::new();
+    for frame in 0..240_usize {
+        let seconds = frame as f32 / 10.0;
+        let turned = 50.0 * (seconds * std::f32::consts::TAU / 4.0).sin();
+        let hidden = |row: usize| frame > 60 && frame / 25 % 5 == row && frame % 25 < 10;
+        let detections: Vec<Detection> = (0..5)
+            .filter(|&row| !hidden(row))
+            .map(|row| person(300.0 + 130.0 * row as f32 + turned, 150.0 + 8.0 * row as f32))
+            .collect();
+        for object in tracker.update(UtcMicros(frame as i64 * 100_000), &detections) {
+            numbers.insert(object.track);
+        }
+    }
+    assert_eq!(numbers.len(), 5, "{numbers:?}");
 }
 
 #[test]
