@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help up down status test check bench load
+.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -29,9 +29,37 @@ check: ## Formatting, lints, licences
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 
+check-chart: ## Chart, cluster documents, alerts and dashboards, without a cluster
+	@scripts/check-chart.sh
+
+image: ## One OCI image of all services, with its bill of materials, without a container daemon
+	$(CARGO) build --release --locked --bins
+	scripts/k8s/image.py --programs $(TARGET) --out $(TARGET)/mineseal-image.tar
+
 bench: ## Micro-benches of the pure cores
 	$(CARGO) bench --locked -p mineseal-benches
 
 load: ## Drive MINES=n mines' recorded frames through the running pipeline
 	$(CARGO) build --release --locked --bins
 	$(TARGET)/mineseal-test-services -- $(TARGET)/mineseal-load --mines $(or $(MINES),3)
+
+chaos: ## Kill, stop and cut everything while people cross: MINUTES=10 CROSSINGS=1000000 RATE=2000 BROKERS=3 SEED=n
+	@scripts/setup.sh test
+	CHAOS_MINUTES=$(MINUTES) CHAOS_CROSSINGS=$(CROSSINGS) CHAOS_RATE=$(RATE) CHAOS_BROKERS=$(BROKERS) CHAOS_SEED=$(SEED) \
+		$(CARGO) test --release --locked -p mineseal-counter --test chaos -- --ignored --exact long_run --nocapture
+
+bench-counter: ## Frames a second, added latency and snapshots of the counter beside its Kafka
+	@scripts/setup.sh test
+	$(CARGO) build --release --locked -p mineseal-embedded --bins
+	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked -p mineseal-counter --test throughput -- \
+		--ignored --nocapture --test-threads 1
+
+bench-tracker: ## The tracker beside PyPI's `trackers`: accuracy on given detections, speed, memory
+	$(CARGO) build --release --locked --bin mineseal
+	@benches/tracking/run.sh
+
+audit: ## Errors of the count in 100 crossings, with their confidence intervals
+	$(CARGO) run --release --locked -p mineseal-count --example audit
+
+bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread each, in turns
+	@scripts/bench-detector.sh

@@ -168,7 +168,10 @@ fn a_replay_applies_what_was_applied_and_leaves_what_was_refused() {
         refused: None,
     };
     let mut again = MineEngine::new(mine_code());
-    assert_eq!(run_with(&mut again, &[applied.clone()], &inputs), first);
+    assert_eq!(
+        run_with(&mut again, std::slice::from_ref(&applied), &inputs),
+        first
+    );
     let mut refused = applied;
     refused.correction.outcome.as_mut().unwrap().applied = false;
     let mut other = MineEngine::new(mine_code());

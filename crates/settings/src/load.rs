@@ -205,7 +205,7 @@ fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
         );
     }
     let extractor = &settings.extractor;
-    if !(64..=3840).contains(&extractor.picture_width) || extractor.picture_width % 2 != 0 {
+    if !(64..=3840).contains(&extractor.picture_width) || !extractor.picture_width.is_multiple_of(2) {
         return wrong(
             "extractor.picture_width",
             format!("{} is not an even number in 64..=3840", extractor.picture_width),
