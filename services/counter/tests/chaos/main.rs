@@ -179,7 +179,12 @@ async fn run(plan: Plan) {
         "{frames} frames fed in {fed_after:.1?}, all counted after {counted_after:.1?}; faults: {faults:?}; seed {}",
         plan.seed
     );
-    assert_eq!(faults.len(), if plan.brokers > 1 { 8 } else { 7 }, "{faults:?}");
+    let kinds = match (plan.brokers_break, plan.brokers) {
+        (false, _) => 6,
+        (true, 1) => 7,
+        (true, _) => 8,
+    };
+    assert_eq!(faults.len(), kinds, "{faults:?}");
     assert!(faults.values().all(|&times| times >= plan.rounds), "{faults:?}");
     assert!(
         oracle.registered() >= plan.crossings,
