@@ -96,7 +96,9 @@ impl Bus {
             .set("reconnect.backoff.ms", "100")
             .set("reconnect.backoff.max.ms", "3000")
             .set("socket.keepalive.enable", "true")
-            .set("topic.metadata.refresh.interval.ms", "60000");
+            .set("topic.metadata.refresh.interval.ms", "60000")
+            // What `lifeline` looks at.
+            .set("statistics.interval.ms", "5000");
         for (name, value) in properties {
             config.set(name, value);
         }

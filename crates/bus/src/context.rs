@@ -9,18 +9,20 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::lifeline::Lifeline;
 use crate::statistics::BusStatistics;
 
 /// Seconds between two warnings that the brokers cannot be reached.
 const WARN_AGAIN_SECONDS: i64 = 30;
 
-/// What the client library says, in our log and our counters.
+/// What the client library says, in our log and our counters. Each client has one of its own.
 #[derive(Clone, Debug)]
 pub struct LoggingContext {
     brokers: Arc<str>,
     prefix: Arc<str>,
     statistics: Arc<BusStatistics>,
     last_warning: Arc<AtomicI64>,
+    pub(crate) lifeline: Lifeline,
 }
 
 impl LoggingContext {
@@ -30,6 +32,7 @@ impl LoggingContext {
             prefix: prefix.into(),
             statistics,
             last_warning: Arc::new(AtomicI64::new(0)),
+            lifeline: Lifeline::default(),
         }
     }
 
@@ -92,6 +95,14 @@ impl ClientContext for LoggingContext {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if self.lifeline.look_after(&statistics, &self.brokers) {
+            self.statistics.count_client_without_brokers();
+            tracing::warn!(
+                client = statistics.name,
+                brokers = %self.brokers,
+                "the client had lost every broker from its list; the configured ones are in it again"
+            );
+        }
         // A client that has nothing to read or write finds out here that the brokers are back.
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
             self.works();

@@ -12,6 +12,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
 
 use crate::context::LoggingContext;
+use crate::lifeline::Reporting;
 
 /// Partitions come or go. The group waits until that is answered.
 #[derive(Debug)]
@@ -80,6 +81,12 @@ impl ClientContext for GroupContext {
 
     fn stats(&self, statistics: Statistics) {
         self.logging.stats(statistics);
+    }
+}
+
+impl Reporting for GroupContext {
+    fn logging(&self) -> &LoggingContext {
+        &self.logging
     }
 }
 

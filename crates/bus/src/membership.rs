@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::bus::Bus;
 use crate::context::LoggingContext;
 use crate::error::BusError;
+use crate::lifeline::{Reporting, keep_brokers};
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -56,14 +57,14 @@ impl Bus {
             .set("auto.offset.reset", "latest")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "2000")
-            .set("statistics.interval.ms", "10000");
+            .set("heartbeat.interval.ms", "2000");
         let context = Shares {
             logging: self.context(),
             sender,
         };
         let failed = |source| self.settings_error(source);
         let consumer: BaseConsumer<Shares> = config.create_with_context(context).map_err(failed)?;
+        keep_brokers(consumer.client());
         consumer.subscribe(&[&self.topic_name(topic)]).map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -113,6 +114,12 @@ impl ClientContext for Shares {
 
     fn stats(&self, statistics: Statistics) {
         self.logging.stats(statistics);
+    }
+}
+
+impl Reporting for Shares {
+    fn logging(&self) -> &LoggingContext {
+        &self.logging
     }
 }
 

@@ -74,7 +74,6 @@ impl Publisher {
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
             .set("message.timeout.ms", "0")
             .set("linger.ms", "5")
-            .set("statistics.interval.ms", "10000")
             .set("queue.buffering.max.kbytes", (32 << 10).to_string())
             .set("compression.type", "zstd");
         let fail = |source| bus.settings_error(source);
@@ -320,7 +319,7 @@ impl Shared {
 
 impl Slot {
     fn new(config: ClientConfig, context: LoggingContext) -> Result<Self, KafkaError> {
-        let producer = config.create_with_context(context)?;
+        let producer = made(&config, context)?;
         Ok(Self {
             config,
             producer: RwLock::new((0, producer)),
@@ -340,10 +339,20 @@ impl Slot {
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         if place.0 == generation {
-            *place = (generation + 1, self.config.create_with_context(context)?);
+            *place = (generation + 1, made(&self.config, context)?);
         }
         Ok(())
     }
+}
+
+fn made(
+    config: &ClientConfig,
+    context: LoggingContext,
+) -> Result<FutureProducer<LoggingContext>, KafkaError> {
+    let lifeline = context.lifeline.share();
+    let producer: FutureProducer<LoggingContext> = config.create_with_context(context)?;
+    lifeline.attach(producer.client());
+    Ok(producer)
 }
 
 /// Whether the same record may succeed later.

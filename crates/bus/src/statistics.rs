@@ -10,6 +10,7 @@ pub struct BusStatistics {
     commit_failures: AtomicU64,
     rebalances: AtomicU64,
     redeliveries: AtomicU64,
+    clients_without_brokers: AtomicU64,
     unreachable: AtomicBool,
 }
 
@@ -52,6 +53,8 @@ pub struct BusStatisticsSnapshot {
     pub rebalances: u64,
     /// Batches that were given back unacknowledged, and delivered again.
     pub redeliveries: u64,
+    /// Times that a client had lost every broker from its list and was given the configured ones again.
+    pub clients_without_brokers: u64,
     /// The last word from the brokers was that none can be reached.
     pub unreachable: bool,
 }
@@ -77,6 +80,7 @@ impl BusStatistics {
             commit_failures: read(&self.commit_failures),
             rebalances: read(&self.rebalances),
             redeliveries: read(&self.redeliveries),
+            clients_without_brokers: read(&self.clients_without_brokers),
             unreachable: self.unreachable.load(Ordering::Relaxed),
         }
     }
@@ -125,6 +129,11 @@ impl BusStatistics {
     /// A batch came back.
     pub fn count_redelivery(&self) {
         self.redeliveries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A client was given the configured brokers again.
+    pub(crate) fn count_client_without_brokers(&self) {
+        self.clients_without_brokers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Records behind the end of `topic`.

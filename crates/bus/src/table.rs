@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::bus::Bus;
 use crate::context::LoggingContext;
 use crate::error::BusError;
+use crate::lifeline::keep_brokers;
 
 /// How long the reading thread waits for records before it looks whether it is still wanted.
 const POLL: Duration = Duration::from_millis(200);
@@ -100,11 +101,11 @@ impl Bus {
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", "8192")
-            .set("statistics.interval.ms", "10000")
             .set("fetch.wait.max.ms", "100");
         let consumer: BaseConsumer<LoggingContext> = config
             .create_with_context(self.context())
             .map_err(|source| self.settings_error(source))?;
+        keep_brokers(consumer.client());
         let (sender, mut snapshots) = watch::channel(Snapshot::default());
         let stop = Arc::new(Stop);
         let reader = Reader::<R> {

@@ -116,6 +116,12 @@ fn mine(
         // Seeds far apart, so that the mines do not look alike.
         let seed = Dice::new(number * 100 + kind as u64).next();
         let mut script = SceneScript::demo(kind, seed, SECONDS, course);
+        // Pictures that nobody looks at only cost a newcomer's first minute.
+        script.frames_per_second = if frames_per_second < 5.0 {
+            2.0 * frames_per_second
+        } else {
+            frames_per_second
+        };
         script.mine_name = name.to_owned();
         script.place_name = camera_name.to_owned();
         script.look.daylight = daylight;

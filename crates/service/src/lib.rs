@@ -6,5 +6,5 @@ mod monitor;
 mod signals;
 
 pub use command::{Context, fail, run};
-pub use monitor::watch_bus;
+pub use monitor::{report_bus, watch_bus};
 pub use signals::shutdown_on_signal;

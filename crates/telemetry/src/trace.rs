@@ -1,3 +1,5 @@
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, global};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -84,7 +86,12 @@ pub fn start(options: &TelemetryOptions) -> Result<TelemetryGuard, TelemetryErro
             .with_filter(filter)
             .boxed()
     } else {
-        fmt::layer().with_target(false).with_filter(filter).boxed()
+        fmt::layer()
+            .with_target(false)
+            // Colours are for eyes; in a file they are noise.
+            .with_ansi(std::io::stdout().is_terminal())
+            .with_filter(filter)
+            .boxed()
     };
     let provider = exporter(options)?;
     let spans = provider.as_ref().map(|provider| {

@@ -80,6 +80,7 @@ impl<'sink> Session<'sink> {
         let (context, changes) = GroupContext::new(bus.context());
         let consumer: BaseConsumer<GroupContext> =
             offsets::consumer_config(settings, bus).create_with_context(context)?;
+        mineseal_bus::keep_brokers(consumer.client());
         let topics: BTreeMap<String, Topic> = TOPICS
             .iter()
             .map(|topic| (bus.topic_name(*topic), *topic))

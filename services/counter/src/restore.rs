@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use mineseal_bus::group::GroupContext;
-use mineseal_bus::{Bus, LoggingContext};
+use mineseal_bus::{Bus, LoggingContext, keep_brokers};
 use mineseal_schemas::{CounterState, Topic, decode};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -68,10 +68,12 @@ impl Restorer {
             .set("enable.partition.eof", "true")
             .set("fetch.wait.max.ms", "50")
             .set("isolation.level", "read_committed");
-        let committed = config.create_with_context(bus.context())?;
-        let uncommitted = config
+        let committed: BaseConsumer<LoggingContext> = config.create_with_context(bus.context())?;
+        let uncommitted: BaseConsumer<LoggingContext> = config
             .set("isolation.level", "read_uncommitted")
             .create_with_context(bus.context())?;
+        keep_brokers(committed.client());
+        keep_brokers(uncommitted.client());
         Ok(Self {
             bus: bus.clone(),
             detections: bus.topic_name(Topic::Detections),
@@ -143,7 +145,7 @@ impl Restorer {
             });
             match answer {
                 Ok(offsets) => return Ok(offsets),
-                Err(error) => waiting.pause(&self.uncommitted, stopped, || {
+                Err(error) => waiting.pause(self, stopped, || {
                     tracing::warn!(%error, "the committed offsets cannot be read yet, waiting");
                 })?,
             }
@@ -171,7 +173,7 @@ impl Restorer {
                 .map(|(_, stable)| (stable, end));
             match answer {
                 Ok((stable, Some(end))) if stable >= end => return Ok(end),
-                Ok((stable, _)) => waiting.pause(&self.uncommitted, stopped, || {
+                Ok((stable, _)) => waiting.pause(self, stopped, || {
                     tracing::warn!(
                         partition,
                         stable,
@@ -179,7 +181,7 @@ impl Restorer {
                         "an earlier counter left a transaction open; waiting until the brokers have ended it"
                     );
                 })?,
-                Err(error) => waiting.pause(&self.uncommitted, stopped, || {
+                Err(error) => waiting.pause(self, stopped, || {
                     tracing::warn!(%error, topic = self.changelog, "cannot be read yet, waiting");
                 })?,
             }
@@ -253,7 +255,7 @@ struct Waiting {
 impl Waiting {
     fn pause(
         &mut self,
-        idle: &BaseConsumer<LoggingContext>,
+        restorer: &Restorer,
         stopped: &impl Fn() -> bool,
         warn: impl FnOnce(),
     ) -> Result<(), NotRestored> {
@@ -266,8 +268,9 @@ impl Waiting {
         if stopped() {
             return Err(NotRestored::Stopped);
         }
-        // Nothing is assigned to it, so this only waits, and serves its events.
-        idle.poll(PAUSE);
+        // Nothing is assigned to them, so this only waits, and serves their events.
+        restorer.serve();
+        restorer.uncommitted.poll(PAUSE);
         Ok(())
     }
 }

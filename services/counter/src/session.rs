@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
-use mineseal_bus::Bus;
 use mineseal_bus::group::{Change, GroupContext, give_up, take};
+use mineseal_bus::{Bus, keep_brokers};
 use mineseal_schemas::Topic;
 use mineseal_telemetry::Metrics;
 use rdkafka::ClientConfig;
@@ -87,6 +87,7 @@ impl<'counter, S: Stepper> Session<'counter, S> {
             .member_config()
             .create_with_context(context)
             .map_err(refused)?;
+        keep_brokers(consumer.client());
         let detections = bus.topic_name(Topic::Detections);
         consumer.subscribe(&[&detections]).map_err(End::Again)?;
         let counting = Counting::new(stepper, bus, registered, metrics, transactions);
@@ -281,8 +282,7 @@ impl<S> Setting<'_, S> {
             .set("heartbeat.interval.ms", (timeout / 5).to_string())
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.wait.max.ms", "50")
-            .set("fetch.error.backoff.ms", "200")
-            .set("statistics.interval.ms", "10000");
+            .set("fetch.error.backoff.ms", "200");
         if self.settings.instance.is_some() {
             config.set("group.instance.id", self.identity);
         }

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use mineseal_bus::{Bus, LoggingContext, TraceContext};
-use rdkafka::TopicPartitionList;
+use mineseal_bus::{Bus, LoggingContext, Reporting, TraceContext, keep_brokers};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::{Statistics, TopicPartitionList};
 use thiserror::Error;
 
 use crate::outputs::Message;
@@ -51,6 +51,16 @@ impl ClientContext for DeliveryContext {
     fn error(&self, error: KafkaError, reason: &str) {
         self.logging.error(error, reason);
     }
+
+    fn stats(&self, statistics: Statistics) {
+        self.logging.stats(statistics);
+    }
+}
+
+impl Reporting for DeliveryContext {
+    fn logging(&self) -> &LoggingContext {
+        &self.logging
+    }
 }
 
 impl ProducerContext<NoCustomPartitioner> for DeliveryContext {
@@ -81,10 +91,9 @@ impl Transactions {
             logging: bus.context(),
             failures: AtomicU64::new(0),
         };
-        Ok(Self {
-            producer: config.create_with_context(context)?,
-            timeout,
-        })
+        let producer: ThreadedProducer<DeliveryContext> = config.create_with_context(context)?;
+        keep_brokers(producer.client());
+        Ok(Self { producer, timeout })
     }
 
     /// Ends whatever an earlier producer of the same identity left open, and shuts it out.

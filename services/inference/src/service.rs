@@ -51,7 +51,7 @@ pub async fn run(
         publisher,
         model: detectors.model.clone(),
         health: health.clone(),
-        metrics,
+        metrics: metrics.clone(),
     };
     let (asked_sender, asked) = mpsc::channel(1);
     let work = async {
@@ -70,15 +70,15 @@ pub async fn run(
             ended?;
         }
         () = out_of_time => tracing::warn!("frames in hand took too long; they will be read again"),
-        () = watch(&bus, &health) => {}
+        () = watch(&bus, &health, &metrics) => {}
     }
     subscription.drain(DRAIN).await?;
     health.set(SERVICE, ServiceState::Stopped, "");
     Ok(())
 }
 
-/// Tells whether Kafka answers; never ends.
-async fn watch(bus: &Bus, health: &Health) {
+/// Tells whether Kafka answers, and what the bus has counted; never ends.
+async fn watch(bus: &Bus, health: &Health, metrics: &Metrics) {
     let mut told = None;
     loop {
         let reachable = bus.statistics().is_reachable();
@@ -93,6 +93,7 @@ async fn watch(bus: &Bus, health: &Health) {
                 false => health.set(SERVICE, ServiceState::Waiting, "Kafka does not answer"),
             }
         }
+        mineseal_service::report_bus(SERVICE, bus, metrics);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

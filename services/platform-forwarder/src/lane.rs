@@ -123,7 +123,8 @@ pub(crate) async fn run(lane: Lane, link: Arc<Link>) -> Result<(), BusError> {
 impl Link {
     /// Sends one record until it is taken or refused; false when the process has to end first.
     async fn tell(&self, record: &Received<Told>) -> bool {
-        if let Some(camera) = record.value.camera()
+        let told = self.placed(&record.value);
+        if let Some(camera) = told.camera()
             && let Some(registration) = self.registrar.missing(camera)
         {
             let Some((delivery, _)) = self.until_answered(&Outgoing::Camera(registration.clone())).await
@@ -137,11 +138,22 @@ impl Link {
                 _ => self.registrar.told(&registration),
             }
         }
-        let outgoing = self.outgoing(&record.value).await;
+        let outgoing = self.outgoing(&told).await;
         let Some((delivery, attempts)) = self.until_answered(&outgoing).await else {
             return false;
         };
         self.record(record, delivery, attempts).await
+    }
+
+    /// With a camera: platforms take nothing without one, and an alarm of the headcount has none.
+    fn placed(&self, told: &Told) -> Told {
+        let mut told = told.clone();
+        if let Told::Alarm(alarm) = &mut told
+            && alarm.camera.is_none()
+        {
+            alarm.camera = self.registrar.speaker(&alarm.mine);
+        }
+        told
     }
 
     async fn outgoing(&self, told: &Told) -> Outgoing {

@@ -15,6 +15,7 @@ use super::ledger::{Ledger, Place, Span};
 use super::worker::{Event, Worker, put_aside};
 use super::{Batch, Ticket};
 use crate::group::{Change, GroupContext, give_up, take};
+use crate::lifeline::keep_brokers;
 use crate::received::Received;
 
 /// Least time between two commits while batches follow each other.
@@ -58,6 +59,7 @@ impl<'worker, V: Send> Session<'worker, V> {
     pub(super) fn open(worker: &'worker Worker<V>, next_batch: u64) -> Result<Self, KafkaError> {
         let (context, changes) = GroupContext::new(worker.bus.context());
         let mut consumer: BaseConsumer<GroupContext> = worker.config().create_with_context(context)?;
+        keep_brokers(consumer.client());
         let (wake, wakes) = bounded(1);
         consumer.set_nonempty_callback(move || {
             wake.try_send(()).ok();

@@ -77,8 +77,7 @@ impl<V: Send> Worker<V> {
             )
             .set("queued.max.messages.kbytes", "32768")
             .set("fetch.wait.max.ms", "100")
-            .set("fetch.error.backoff.ms", "200")
-            .set("statistics.interval.ms", "10000");
+            .set("fetch.error.backoff.ms", "200");
         config
     }
 

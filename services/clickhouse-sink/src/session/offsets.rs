@@ -40,8 +40,7 @@ pub(crate) fn consumer_config(settings: &SinkSettings, bus: &Bus) -> ClientConfi
         .set("queued.max.messages.kbytes", "32768")
         .set("fetch.wait.max.ms", "50")
         .set("fetch.error.backoff.ms", "200")
-        .set("topic.metadata.refresh.interval.ms", "10000")
-        .set("statistics.interval.ms", "10000");
+        .set("topic.metadata.refresh.interval.ms", "10000");
     for (name, value) in &bus.settings().properties {
         config.set(name, value);
     }
