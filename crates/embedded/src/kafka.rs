@@ -1,6 +1,7 @@
 //! One Apache Kafka node (KRaft: broker and controller in one process) as a child process.
 
 mod install;
+mod predecessor;
 mod properties;
 mod readiness;
 
@@ -99,6 +100,8 @@ pub enum KafkaProgress {
     Fetching,
     /// The data folder is being prepared; this happens once per data folder.
     Formatting,
+    /// The controller alone takes the leadership from the node's earlier life; at every start but the first.
+    Fencing,
     /// The process was started.
     Starting,
     /// It answers, and every partition has a leader.
@@ -110,6 +113,7 @@ impl fmt::Display for KafkaProgress {
         formatter.write_str(match self {
             Self::Fetching => "fetching Apache Kafka by its Maven coordinates (once, 43 MB)",
             Self::Formatting => "preparing Kafka's data folder (once)",
+            Self::Fencing => "taking over from Kafka's earlier run",
             Self::Starting => "starting Kafka",
             Self::Ready => "Kafka is ready",
         })
@@ -216,6 +220,7 @@ impl KafkaNode {
         let jars = install::ensure_jars(&settings.cache_folder, &progress).await?;
         properties::write(&settings)?;
         format_once(&settings, &jars, &progress).await?;
+        predecessor::fence(&settings, &jars, &progress).await?;
         progress(KafkaProgress::Starting);
         let mut child = start_child(&settings, &jars).await?;
         wait_until_ready(&settings, &mut child).await?;
@@ -334,8 +339,26 @@ async fn format_once(
 }
 
 async fn start_child(settings: &KafkaNodeSettings, jars: &Path) -> Result<ChildProcess, KafkaNodeError> {
-    let log_settings = properties::log_settings_path(settings);
-    let arguments: Vec<OsString> = vec![
+    let arguments = node_arguments(
+        settings,
+        jars,
+        &properties::log_settings_path(settings),
+        &properties::path(settings),
+    );
+    let child = ChildProcess::prepare(spec(settings, arguments)).await?;
+    // Only now: an orphan of ours on these ports has just been stopped.
+    refuse_taken_port("clients", settings.port)?;
+    refuse_taken_port("controller", settings.controller_port)?;
+    Ok(child.spawn()?)
+}
+
+fn node_arguments(
+    settings: &KafkaNodeSettings,
+    jars: &Path,
+    log_settings: &Path,
+    properties: &Path,
+) -> Vec<OsString> {
+    vec![
         "-Xms64m".into(),
         format!("-Xmx{}m", settings.heap_mebibytes).into(),
         "-XX:+UseSerialGC".into(),
@@ -345,9 +368,12 @@ async fn start_child(settings: &KafkaNodeSettings, jars: &Path) -> Result<ChildP
         "-cp".into(),
         class_path(jars),
         "kafka.Kafka".into(),
-        properties::path(settings).into_os_string(),
-    ];
-    let spec = ChildSpec {
+        properties.into(),
+    ]
+}
+
+fn spec(settings: &KafkaNodeSettings, arguments: Vec<OsString>) -> ChildSpec {
+    ChildSpec {
         name: "kafka",
         program: "java".into(),
         remedy: JAVA_REMEDY,
@@ -355,12 +381,7 @@ async fn start_child(settings: &KafkaNodeSettings, jars: &Path) -> Result<ChildP
         environment: Vec::new(),
         data_folder: settings.data_folder.clone(),
         hold_stdin: false,
-    };
-    let child = ChildProcess::prepare(spec).await?;
-    // Only now: an orphan of ours on these ports has just been stopped.
-    refuse_taken_port("clients", settings.port)?;
-    refuse_taken_port("controller", settings.controller_port)?;
-    Ok(child.spawn()?)
+    }
 }
 
 async fn wait_until_ready(

@@ -1,9 +1,9 @@
 //! The node's own files: `server.properties` and the settings of its log.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{KafkaListener, KafkaNodeError, KafkaNodeSettings};
+use super::{KafkaListener, KafkaNodeError, KafkaNodeSettings, predecessor};
 
 pub(super) fn path(settings: &KafkaNodeSettings) -> PathBuf {
     settings.data_folder.join("server.properties")
@@ -17,16 +17,40 @@ pub(super) fn log_path(settings: &KafkaNodeSettings) -> PathBuf {
     settings.data_folder.join("server.log")
 }
 
-/// Writes both, at every start: ports and limits may have changed.
+/// Of the controller alone, as `predecessor` starts it.
+pub(super) fn controller_path(settings: &KafkaNodeSettings) -> PathBuf {
+    settings.data_folder.join("controller.properties")
+}
+
+pub(super) fn controller_log_settings_path(settings: &KafkaNodeSettings) -> PathBuf {
+    settings.data_folder.join("controller-log4j2.xml")
+}
+
+pub(super) fn controller_log_path(settings: &KafkaNodeSettings) -> PathBuf {
+    settings.data_folder.join("controller.log")
+}
+
+/// Writes all of them, at every start: ports and limits may have changed.
 pub(super) fn write(settings: &KafkaNodeSettings) -> Result<(), KafkaNodeError> {
     for (path, text) in [
         (path(settings), server_properties(settings)),
-        (log_settings_path(settings), log_settings(settings)),
+        (log_settings_path(settings), log_settings(&log_path(settings))),
+        (controller_path(settings), controller_properties(settings)),
+        (
+            controller_log_settings_path(settings),
+            log_settings(&controller_log_path(settings)),
+        ),
     ] {
         fs::write(&path, text).map_err(|source| KafkaNodeError::io("write", &path, source))?;
     }
     Ok(())
 }
+
+/// A node that is alone keeps its leadership while it stops, and however long it is silent: nobody could take over,
+/// and a partition without a leader costs markers of transactions (`predecessor`).
+const PATIENCE_OF_ONE: &str = "controlled.shutdown.enable=false
+broker.session.timeout.ms=120000
+";
 
 /// What depends on how many nodes there are, and on the doors.
 struct Parts {
@@ -82,7 +106,7 @@ fn parts(settings: &KafkaNodeSettings) -> Parts {
         patience: if nodes.len() > 1 {
             PATIENCE_OF_A_CLUSTER
         } else {
-            ""
+            PATIENCE_OF_ONE
         },
     }
 }
@@ -128,8 +152,27 @@ log.cleaner.dedupe.buffer.size=16777216
     )
 }
 
-fn log_settings(settings: &KafkaNodeSettings) -> String {
-    let path = log_path(settings);
+/// For a node that is alone.
+fn controller_properties(settings: &KafkaNodeSettings) -> String {
+    let port = settings.controller_port;
+    format!(
+        "process.roles=controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listeners=CONTROLLER://127.0.0.1:{port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT
+log.dirs={}
+broker.session.timeout.ms={}
+broker.heartbeat.interval.ms={}
+",
+        settings.data_folder.join("log").display(),
+        predecessor::PATIENCE.as_millis(),
+        predecessor::PATIENCE.as_millis() / 4
+    )
+}
+
+fn log_settings(path: &Path) -> String {
     format!(
         r#"<Configuration status="WARN">
   <Appenders>
