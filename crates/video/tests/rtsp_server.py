@@ -35,7 +35,7 @@ mounts.add_factory("/end", factory(VIDEO.format(extra="num-buffers=100", rate=50
 lossy = VIDEO.format(extra="", rate=8000, pay="mtu=400 ! identity name=pay0 drop-probability=0.02")
 mounts.add_factory("/lossy", factory(lossy.replace("pattern=ball", "pattern=snow")))
 
-STILL = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! "
+STILL = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! "
 mounts.add_factory(
     "/h265",
     factory(
