@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector
+.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector bench-extractor bench-picture long-cameras
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -58,6 +58,21 @@ bench-counter: ## Frames a second, added latency and snapshots of the counter be
 bench-tracker: ## The tracker beside PyPI's `trackers`: accuracy on given detections, speed, memory
 	$(CARGO) build --release --locked --bin mineseal
 	@benches/tracking/run.sh
+
+bench-extractor: ## Processor time, bytes and cameras of a core, beside FFmpeg's own command
+	@scripts/setup.sh test
+	$(CARGO) build --release --locked -p mineseal-embedded --bins
+	$(CARGO) build --release --locked -p mineseal-frame-extractor --examples
+	$(TARGET)/mineseal-test-services -- $(TARGET)/examples/bench_extractor
+
+bench-picture: ## Faults of the picture: detection rates and false alarms on rendered cameras and real clips
+	$(CARGO) run --release --locked -p mineseal-picture --example picture_table -- $(PARTS)
+
+long-cameras: ## 64 live cameras for ten minutes, a third of them at fault in turn
+	@scripts/setup.sh test
+	$(CARGO) build --release --locked -p mineseal-embedded --bins
+	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked -p mineseal-frame-extractor --test neighbours -- \
+		--ignored --nocapture
 
 audit: ## Errors of the count in 100 crossings, with their confidence intervals
 	$(CARGO) run --release --locked -p mineseal-count --example audit

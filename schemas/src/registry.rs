@@ -19,11 +19,20 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
     match topic {
         Topic::Mines => &[include_str!("../avro/mines/v1.avsc")],
         Topic::Cameras => &[include_str!("../avro/cameras/v1.avsc")],
-        Topic::Frames => &[include_str!("../avro/frames/v1.avsc")],
-        Topic::Detections => &[include_str!("../avro/detections/v1.avsc")],
+        Topic::Frames => &[
+            include_str!("../avro/frames/v1.avsc"),
+            include_str!("../avro/frames/v2.avsc"),
+        ],
+        Topic::Detections => &[
+            include_str!("../avro/detections/v1.avsc"),
+            include_str!("../avro/detections/v2.avsc"),
+        ],
         Topic::Crossings => &[include_str!("../avro/crossings/v1.avsc")],
         Topic::Activity => &[include_str!("../avro/activity/v1.avsc")],
-        Topic::CameraHealth => &[include_str!("../avro/camera-health/v1.avsc")],
+        Topic::CameraHealth => &[
+            include_str!("../avro/camera-health/v1.avsc"),
+            include_str!("../avro/camera-health/v2.avsc"),
+        ],
         Topic::Headcounts => &[include_str!("../avro/headcounts/v1.avsc")],
         Topic::Alarms => &[include_str!("../avro/alarms/v1.avsc")],
         Topic::Dispositions => &[include_str!("../avro/dispositions/v1.avsc")],

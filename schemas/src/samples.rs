@@ -4,6 +4,7 @@ use mineseal_domain::{
     ActivityKind, ActivityState, AlarmKind, AlarmPhase, Analysis, Anchor, BoundingBox, CameraCode, CodeError,
     CountingLine, Direction, DispositionVerdict, HealthCondition, HealthMeasures, Line, MineCode, MineState,
     ObjectClass, ObjectGroup, PlaceClass, Point, Region, RegionMeasure, Sampling, Severity, Shift, UtcMicros,
+    ViewMeasures,
 };
 use uuid::Uuid;
 
@@ -73,6 +74,22 @@ fn measures() -> HealthMeasures {
             motion: 7.25,
             mean_luma: 64.5,
         }],
+    }
+}
+
+/// Measures of a picture without fault, but for the period with which it comes back.
+fn view(repeat_micros: i64) -> ViewMeasures {
+    ViewMeasures {
+        still_share: 0.0625,
+        blank_share: 0.03125,
+        kept_share: 0.9375,
+        flat_share: 0.015625,
+        detail: 0.875,
+        shift_right: 0.000_488_281_25,
+        shift_down: -0.000_976_562_5,
+        colour: 6.5,
+        reference_colour: 7.25,
+        repeat_micros,
     }
 }
 
@@ -151,7 +168,9 @@ pub fn samples() -> Result<Samples, CodeError> {
         source_height: 1_080,
         corrupt: false,
         detect: true,
+        clock_suspect: true,
         health: measures(),
+        view: view(24_000_000),
         jpeg: vec![0xFF, 0xD8, 0x00, 0x7F, 0x80, 0xFF, 0xD9],
     };
     let detections = Detections {
@@ -190,6 +209,9 @@ pub fn samples() -> Result<Samples, CodeError> {
         ],
         model: "yolox-s 0123456789abcdef".into(),
         health: measures(),
+        view: view(0),
+        source_width: 1_920,
+        source_height: 1_080,
         frame: location,
     };
     Ok(Samples {
@@ -228,6 +250,7 @@ pub fn samples() -> Result<Samples, CodeError> {
             since: AT,
             at: AT.plus_micros(30_000_000),
             measures: measures(),
+            view: view(24_000_000),
             frame: location,
         },
         headcount: Headcount {

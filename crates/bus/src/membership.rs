@@ -56,8 +56,8 @@ impl Bus {
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "latest")
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", "10000")
-            .set("heartbeat.interval.ms", "2000");
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "1500");
         let context = Shares {
             logging: self.context(),
             sender,

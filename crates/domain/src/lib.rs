@@ -17,6 +17,6 @@ pub use camera::{Analysis, CountingLine, Region, Sampling};
 pub use codes::{CameraCode, CodeError, MineCode, PlaceClass};
 pub use detection::{Detection, ObjectClass, ObjectGroup};
 pub use geometry::{Anchor, BoundingBox, Direction, Line, Point};
-pub use health::{HealthCondition, HealthMeasures, RegionMeasure};
+pub use health::{HealthCondition, HealthMeasures, RegionMeasure, ViewMeasures};
 pub use mine::{MineState, Shift};
 pub use time::UtcMicros;

@@ -1,7 +1,9 @@
 use mineseal_domain::{
     ActivityKind, ActivityState, Analysis, Anchor, HealthCondition, ObjectClass, Point, UtcMicros,
 };
-use mineseal_picture::{BeltJudge, BeltSettings, HealthJudge, HealthSettings, PostJudge, PostSettings};
+use mineseal_picture::{
+    BeltJudge, BeltSettings, Evidence, PictureJudge, PictureSettings, PostJudge, PostSettings,
+};
 use mineseal_rules::Signal;
 use mineseal_schemas::{Activity, Camera, CameraHealth, Detections};
 use serde::{Deserialize, Serialize};
@@ -23,10 +25,23 @@ pub(crate) struct CameraState {
     /// The mine's time when a frame of it came last, or when it was registered.
     pub(crate) heard_at: UtcMicros,
     pub(crate) silent: bool,
-    health: HealthJudge,
+    #[serde(default)]
+    picture: PictureJudge,
+    /// The picture's condition as states of format 2 have it; taken over with the next frame.
+    #[serde(default, rename = "health", skip_serializing)]
+    earlier: Option<EarlierCondition>,
+    /// The registration under which the camera has the size of picture that it is known by.
+    #[serde(default)]
+    registered_at: UtcMicros,
     reported_at: Option<UtcMicros>,
     belt: BeltJudge,
     post: PostJudge,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct EarlierCondition {
+    condition: HealthCondition,
+    since: Option<UtcMicros>,
 }
 
 /// What a judge has found.
@@ -43,7 +58,9 @@ impl CameraState {
             reading: None,
             heard_at: now,
             silent: false,
-            health: HealthJudge::new(),
+            picture: PictureJudge::new(),
+            earlier: None,
+            registered_at: UtcMicros::default(),
             reported_at: None,
             belt: BeltJudge::new(),
             post: PostJudge::new(),
@@ -55,7 +72,7 @@ impl CameraState {
         let mut judged = Judged::default();
         // A frame that the decoder could not read whole shows the link's fault, not the camera's.
         if !input.corrupt {
-            self.judge_picture(input, &mut judged);
+            self.judge_picture(camera, input, &mut judged);
         }
         if camera.analyses.contains(&Analysis::BeltMotion) {
             if !input.corrupt {
@@ -76,10 +93,29 @@ impl CameraState {
         judged
     }
 
-    fn judge_picture(&mut self, input: &Detections, judged: &mut Judged) {
+    fn judge_picture(&mut self, camera: &Camera, input: &Detections, judged: &mut Judged) {
+        if let Some(EarlierCondition { condition, since }) = self.earlier.take() {
+            self.picture = PictureJudge::after(condition, since);
+        }
+        if self.registered_at != camera.changed_at {
+            // Somebody has registered the camera anew: what it shows now is what it should.
+            self.registered_at = camera.changed_at;
+            self.picture.accept_size();
+        }
+        let side = |pixels: i32| u32::try_from(pixels).unwrap_or(0);
+        let mut view = input.view;
+        if camera.repeat {
+            // A file that is registered to be played again and again comes back by order.
+            view.repeat_micros = 0;
+        }
+        let evidence = Evidence {
+            health: &input.health,
+            view: &view,
+            source_size: (side(input.source_width), side(input.source_height)),
+        };
         let change = self
-            .health
-            .step(&HealthSettings::default(), input.captured_at, &input.health);
+            .picture
+            .step(&PictureSettings::default(), input.captured_at, &evidence);
         if let Some(change) = change {
             judged.signals.push(Signal::Picture(change.condition));
         }
@@ -89,7 +125,7 @@ impl CameraState {
         let due = since_report.is_none_or(|micros| !(0..REPORT_EVERY_MICROS).contains(&micros));
         if change.is_some() || due {
             self.reported_at = Some(input.captured_at);
-            let (condition, since): (HealthCondition, _) = self.health.condition();
+            let (condition, since): (HealthCondition, _) = self.picture.condition();
             judged.health = Some(CameraHealth {
                 mine: input.mine.clone(),
                 camera: input.camera.clone(),
@@ -97,6 +133,7 @@ impl CameraState {
                 since: since.unwrap_or(input.captured_at),
                 at: input.captured_at,
                 measures: input.health.clone(),
+                view: input.view,
                 frame: input.frame,
             });
         }

@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use mineseal_domain::{ActivityState, AlarmKind, HealthCondition, MineState, ObjectClass, Severity};
+use mineseal_domain::{
+    ActivityState, AlarmKind, HealthCondition, MineState, ObjectClass, Severity, ViewMeasures,
+};
 use mineseal_engine::{MineEngine, MineRegistration, Output};
 use mineseal_schemas::{CameraHealth, Detections};
 
@@ -41,6 +43,20 @@ fn seconds(camera: u8, from: i64, to: i64, change: impl Fn(&mut Detections)) -> 
             input
         })
         .collect()
+}
+
+/// As a camera that is known by a view and shows it.
+fn known(input: &mut Detections) {
+    input.view = ViewMeasures {
+        still_share: 0.1,
+        blank_share: 0.0,
+        kept_share: 0.95,
+        flat_share: 0.0,
+        detail: 1.0,
+        colour: 5.0,
+        reference_colour: 5.0,
+        ..ViewMeasures::default()
+    };
 }
 
 #[test]
@@ -258,6 +274,84 @@ fn a_covered_camera() {
     let outputs = run(&mut engine, &registration, &seconds(1, 50, 62, |_| {}), 50);
     assert_eq!(told(&outputs), ["CameraFault Cleared 0"]);
     assert_eq!(conditions(&outputs)[0].condition, HealthCondition::Normal);
+}
+
+#[test]
+fn a_fault_in_a_state_of_the_former_format_still_ends() {
+    use ciborium::Value;
+    let mut registration = registration(MineState::Producing);
+    registration.cameras.retain(|camera, _| *camera == code(1));
+    let mut engine = engine();
+    let covered = |input: &mut Detections| (input.health.luma_deviation, input.health.sharpness) = (4.0, 3.0);
+    run(&mut engine, &registration, &seconds(1, 0, 50, covered), 0);
+    // Format 2 had another judge under another name, with the condition and its time under the same names.
+    let state = engine.encode_state().unwrap();
+    let mut value: Value = ciborium::from_reader(&state[2..]).unwrap();
+    fn rename(value: &mut Value) {
+        match value {
+            Value::Map(entries) => {
+                entries.retain(|(key, _)| *key != Value::Text("registered_at".into()));
+                for (key, inner) in entries {
+                    if *key == Value::Text("picture".into()) {
+                        *key = Value::Text("health".into());
+                    }
+                    rename(inner);
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(rename),
+            _ => {}
+        }
+    }
+    rename(&mut value);
+    let mut former = vec![0, 2];
+    ciborium::into_writer(&value, &mut former).unwrap();
+    let mut engine = mineseal_engine::decode_state(&former).unwrap();
+    let outputs = run(&mut engine, &registration, &seconds(1, 50, 62, |_| {}), 50);
+    assert_eq!(told(&outputs), ["CameraFault Cleared 0"]);
+}
+
+#[test]
+fn a_replay_and_lost_colours_raise_the_alarm_of_a_camera_at_fault() {
+    let mut registration = registration(MineState::Producing);
+    registration.cameras.retain(|camera, _| *camera == code(1));
+    let mut engine = engine();
+    run(&mut engine, &registration, &seconds(1, 0, 20, known), 0);
+    let replayed = |input: &mut Detections| {
+        known(input);
+        input.view.repeat_micros = 24_000_000;
+    };
+    let outputs = run(&mut engine, &registration, &seconds(1, 20, 25, replayed), 20);
+    assert_eq!(told(&outputs), ["CameraFault Raised 0"]);
+    assert_eq!(conditions(&outputs)[0].condition, HealthCondition::Replayed);
+    assert_eq!(conditions(&outputs)[0].view.repeat_micros, 24_000_000);
+    let outputs = run(&mut engine, &registration, &seconds(1, 25, 40, known), 25);
+    assert_eq!(told(&outputs), ["CameraFault Cleared 0"]);
+    let grey = |input: &mut Detections| {
+        known(input);
+        input.view.colour = 0.2;
+    };
+    let outputs = run(&mut engine, &registration, &seconds(1, 40, 60, grey), 40);
+    assert_eq!(conditions(&outputs)[0].condition, HealthCondition::GreyOnly);
+}
+
+#[test]
+fn another_size_of_the_picture_is_a_fault_until_the_camera_is_registered_anew() {
+    let mut registration = registration(MineState::Producing);
+    registration.cameras.retain(|camera, _| *camera == code(1));
+    let mut engine = engine();
+    run(&mut engine, &registration, &seconds(1, 0, 20, known), 0);
+    let small = |input: &mut Detections| {
+        known(input);
+        (input.source_width, input.source_height) = (704, 576);
+    };
+    let outputs = run(&mut engine, &registration, &seconds(1, 20, 40, small), 20);
+    assert_eq!(
+        conditions(&outputs)[0].condition,
+        HealthCondition::WrongResolution
+    );
+    registration.cameras.get_mut(&code(1)).unwrap().changed_at = at(40.0);
+    let outputs = run(&mut engine, &registration, &seconds(1, 40, 60, small), 40);
+    assert_eq!(told(&outputs), ["CameraFault Cleared 0"]);
 }
 
 #[test]

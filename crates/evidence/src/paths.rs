@@ -5,6 +5,8 @@ use mineseal_domain::{MineCode, UtcMicros};
 pub enum ObjectName {
     /// The JPEG of the moment.
     Picture,
+    /// The JPEG of the moment in the size that the camera gives.
+    FullPicture,
     /// The mp4 around it.
     Clip,
 }
@@ -13,6 +15,7 @@ impl ObjectName {
     fn file_name(self) -> &'static str {
         match self {
             Self::Picture => "picture.jpg",
+            Self::FullPicture => "full.jpg",
             Self::Clip => "clip.mp4",
         }
     }

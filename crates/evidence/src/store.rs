@@ -142,6 +142,20 @@ impl EvidenceStore {
         Ok(stored)
     }
 
+    /// Stores something that is no evidence and may change, such as what is known of a camera's view: what lay under
+    /// the path before is replaced in one step.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Store`].
+    pub async fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<(), EvidenceError> {
+        let location = self.location(path)?;
+        self.store
+            .put(&location, PutPayload::from(bytes))
+            .await
+            .map_err(|error| self.fault(path, error))?;
+        Ok(())
+    }
+
     /// The bytes of an object.
     ///
     /// # Errors

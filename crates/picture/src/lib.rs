@@ -6,17 +6,30 @@
 //! the frames, and the judges' state serialises.
 
 mod belt;
+mod cells;
 mod faults;
 mod health;
 mod hold;
+mod judge;
+mod look;
 mod meter;
+mod modes;
 mod plane;
 mod post;
+mod reference;
+mod repeat;
+mod residue;
+mod settings;
 mod shrunk;
+mod sway;
+mod view;
 
 pub use belt::{BeltChange, BeltJudge, BeltSettings};
 pub use faults::{HealthSettings, Threshold};
 pub use health::{HealthChange, HealthJudge};
+pub use judge::{Evidence, PictureJudge};
 pub use meter::HealthMeter;
 pub use plane::{LumaPlane, PlaneError};
 pub use post::{PostChange, PostJudge, PostSettings};
+pub use settings::PictureSettings;
+pub use view::ViewMeter;

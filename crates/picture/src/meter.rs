@@ -1,7 +1,7 @@
-use mineseal_domain::{HealthMeasures, Point, Region, RegionMeasure};
+use mineseal_domain::{HealthMeasures, Point, Region, RegionMeasure, UtcMicros, ViewMeasures};
 
-use crate::LumaPlane;
 use crate::shrunk::Shrunk;
+use crate::{LumaPlane, ViewMeter};
 
 /// Luma of 8-bit video runs from 16 to 235.
 const DARK_BELOW: u8 = 16 + 8;
@@ -13,6 +13,7 @@ pub struct HealthMeter {
     regions: Vec<MeasuredRegion>,
     now: Shrunk,
     before: Option<Shrunk>,
+    view: ViewMeter,
 }
 
 #[derive(Clone, Debug)]
@@ -37,7 +38,40 @@ impl HealthMeter {
             regions,
             now: Shrunk::default(),
             before: None,
+            view: ViewMeter::new(),
         }
+    }
+
+    /// The same meter, going on with what an earlier one knew of the camera.
+    #[must_use]
+    pub fn with_view(self, view: ViewMeter) -> Self {
+        Self { view, ..self }
+    }
+
+    /// What is known of the camera: to be kept, so that a later reading can go on with it.
+    #[must_use]
+    pub fn view(&self) -> &ViewMeter {
+        &self.view
+    }
+
+    /// The same, to tell it that the camera may stand as it does.
+    pub fn view_mut(&mut self) -> &mut ViewMeter {
+        &mut self.view
+    }
+
+    /// Measures the next frame, taken at `at`, by itself and against the earlier ones. `chroma` are the two
+    /// colour planes, where there are any.
+    pub fn measure_all(
+        &mut self,
+        at: UtcMicros,
+        luma: &LumaPlane<'_>,
+        chroma: Option<&[LumaPlane<'_>; 2]>,
+    ) -> (HealthMeasures, ViewMeasures) {
+        let mut view = std::mem::take(&mut self.view);
+        let mut seen = ViewMeasures::default();
+        let health = self.measure_and(luma, |now, before| seen = view.measure(at, now, before, chroma));
+        self.view = view;
+        (health, seen)
     }
 
     /// Measures the next frame, on a picture shrunk to at most 160 pixels.
@@ -45,6 +79,14 @@ impl HealthMeter {
     /// `change` and the regions' `motion` are −1 where there is nothing to compare with: in the first frame,
     /// after a change of size, and in a region that covers no pixel.
     pub fn measure(&mut self, plane: &LumaPlane<'_>) -> HealthMeasures {
+        self.measure_and(plane, |_, _| {})
+    }
+
+    fn measure_and(
+        &mut self,
+        plane: &LumaPlane<'_>,
+        mut also: impl FnMut(&Shrunk, Option<&Shrunk>),
+    ) -> HealthMeasures {
         self.now.take(plane);
         let before = self.before.take().filter(|before| before.same_size(&self.now));
         if before.is_none() {
@@ -78,6 +120,7 @@ impl HealthMeter {
             fingerprint: now.fingerprint(),
             regions: regions.collect(),
         };
+        also(now, before.as_ref());
         let reused = before.unwrap_or_default();
         self.before = Some(std::mem::replace(&mut self.now, reused));
         measures

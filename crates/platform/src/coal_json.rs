@@ -146,6 +146,10 @@ impl CoalJson {
             HealthCondition::WrongResolution => "0009",
             // The interface has no case for replayed footage; a frozen picture is the nearest.
             HealthCondition::Replayed => "0006",
+            // Nor has it one for lost colours, and nothing else is near; the picture is there.
+            HealthCondition::GreyOnly => {
+                return Some(self.status(health.camera.as_str(), true, &health.mine, health.at));
+            }
         };
         Some((
             "/mine/ai/videoAnomaly",

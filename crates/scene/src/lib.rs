@@ -39,6 +39,7 @@ mod truth;
 mod vehicle;
 mod view;
 mod way;
+mod weather;
 mod world;
 
 pub use clip::write_video;

@@ -12,7 +12,11 @@ use crate::sensor::{Noise, blur, covered, darken, over_expose};
 use crate::shadow::{Floor, cast as cast_shadow};
 use crate::text::Typeface;
 use crate::view::{Aim, View};
+use crate::weather::{cover_part, grey, insects, lamp, rain, shift, sway};
 use crate::{DisturbanceKind, FrameTruth, SceneError, SceneKind, SceneScript, TruthCrossing, TruthObject};
+
+/// How far machines make a camera tremble, as a share of the picture's width.
+const VIBRATION: f32 = 0.0008;
 
 /// A picture, red, green, blue, packed by rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +145,15 @@ impl Scene {
             Some(DisturbanceKind::Dark) => darken(&mut into.data),
             Some(DisturbanceKind::OverExposed) => over_expose(&mut into.data),
             Some(DisturbanceKind::Blurred) => blur(&mut into.data, columns, rows),
+            Some(DisturbanceKind::PartlyCovered { share }) => {
+                cover_part(&mut into.data, columns, share, self.place.world.seed);
+            }
+            Some(DisturbanceKind::Shaking { share }) => self.tremble(share, seconds, &mut into.data),
             _ => {}
+        }
+        self.lay_over(shown, seconds, &mut into.data);
+        if disturbance == Some(DisturbanceKind::Grey) {
+            grey(&mut into.data);
         }
         if !without.noise {
             self.noise.add(shown, &mut into.data, columns);
@@ -151,6 +163,32 @@ impl Scene {
             .start
             .plus_micros(self.script.media_time_micros(clock));
         self.overlay.write(instant, &mut into.data, columns, rows);
+    }
+
+    /// Weather, animals, lamps and machines.
+    fn lay_over(&self, shown: u64, seconds: f64, data: &mut [u8]) {
+        let (columns, rows) = (self.script.width as usize, self.script.height as usize);
+        let seed = self.place.world.seed;
+        for disturbance in self.script.ordinary_at(seconds) {
+            match disturbance.kind {
+                DisturbanceKind::Rain => rain(data, columns, rows, shown, seed),
+                DisturbanceKind::Insects => insects(data, columns, rows, seconds, seed),
+                DisturbanceKind::Lamp { period_seconds } => {
+                    let since = seconds - disturbance.from_seconds;
+                    if since.rem_euclid(period_seconds) < period_seconds / 2.0 {
+                        lamp(data, columns, rows, seed);
+                    }
+                }
+                DisturbanceKind::Vibrating => self.tremble(VIBRATION, seconds, data),
+                _ => {}
+            }
+        }
+    }
+
+    fn tremble(&self, share: f32, seconds: f64, data: &mut [u8]) {
+        let (columns, rows) = (self.script.width as usize, self.script.height as usize);
+        let by = sway(share, seconds, self.place.world.seed).map(|part| part * columns as f32);
+        shift(data, columns, rows, by);
     }
 
     /// The place with its figures.

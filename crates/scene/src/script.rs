@@ -262,6 +262,52 @@ pub enum DisturbanceKind {
         /// The clock on the picture goes on nevertheless.
         clock_runs: bool,
     },
+    /// Something smooth hangs before a part of the lens.
+    PartlyCovered {
+        /// Share of the picture that it hides, from the left, 0 to 1.
+        share: f32,
+    },
+    /// The camera shakes.
+    Shaking {
+        /// The widest sway, as a share of the picture's width, 0 to 0.2.
+        share: f32,
+    },
+    /// The colours are gone.
+    Grey,
+    /// Rain before the camera. Like the following kinds no fault, and so it may go together with one.
+    Rain,
+    /// Insects near the lens.
+    Insects,
+    /// A lamp beside the scene is on for the first half of each period.
+    Lamp {
+        /// Seconds from one lighting up to the next, above 0.
+        period_seconds: f64,
+    },
+    /// Machines make the camera tremble by less than a thousandth of the picture's width.
+    Vibrating,
+}
+
+impl DisturbanceKind {
+    /// Whether it belongs to a camera's ordinary day and is no fault of it.
+    #[must_use]
+    pub fn is_ordinary(self) -> bool {
+        matches!(
+            self,
+            Self::Rain | Self::Insects | Self::Lamp { .. } | Self::Vibrating
+        )
+    }
+
+    /// What is wrong with its numbers, if anything. Written so that a NaN is wrong too.
+    fn wrong_number(self) -> Option<String> {
+        let (name, value, low, high) = match self {
+            Self::PartlyCovered { share } => ("share", f64::from(share), 0.0, 1.0),
+            Self::Shaking { share } => ("share", f64::from(share), 0.0, 0.2),
+            Self::Lamp { period_seconds } => ("period_seconds", period_seconds, 1e-3, 86_400.0),
+            _ => return None,
+        };
+        (!(value >= low && value <= high))
+            .then(|| format!("{name} {value} of {self:?} must be within {low}..={high}"))
+    }
 }
 
 impl SceneScript {
@@ -277,13 +323,20 @@ impl SceneScript {
         (index as f64 * 1e6 / self.frames_per_second).round() as i64
     }
 
-    /// The disturbance at that second, if any; the later one in the list wins.
+    /// The fault at that second, if any; the later one in the list wins.
     #[must_use]
     pub fn disturbance_at(&self, seconds: f64) -> Option<&Disturbance> {
         self.disturbances
             .iter()
             .rev()
-            .find(|disturbance| seconds >= disturbance.from_seconds && seconds < disturbance.until_seconds)
+            .find(|disturbance| !disturbance.kind.is_ordinary() && disturbance.covers(seconds))
+    }
+
+    /// What else is over the picture at that second, in the order of the list.
+    pub(crate) fn ordinary_at(&self, seconds: f64) -> impl Iterator<Item = &Disturbance> {
+        self.disturbances
+            .iter()
+            .filter(move |disturbance| disturbance.kind.is_ordinary() && disturbance.covers(seconds))
     }
 
     /// Whether the script can be rendered.
@@ -327,6 +380,9 @@ impl SceneScript {
             if !(disturbance.from_seconds >= 0.0 && disturbance.until_seconds > disturbance.from_seconds) {
                 return wrong(format!("disturbance {disturbance:?} must end after it begins"));
             }
+            if let Some(what) = disturbance.kind.wrong_number() {
+                return wrong(what);
+            }
             if let DisturbanceKind::Looped { seconds, .. } = disturbance.kind
                 && !(seconds > 0.0 && seconds <= disturbance.from_seconds)
             {
@@ -337,6 +393,12 @@ impl SceneScript {
             }
         }
         Ok(())
+    }
+}
+
+impl Disturbance {
+    fn covers(&self, seconds: f64) -> bool {
+        seconds >= self.from_seconds && seconds < self.until_seconds
     }
 }
 

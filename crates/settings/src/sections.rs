@@ -75,6 +75,10 @@ pub struct ExtractorSettings {
     pub stall_seconds: f64,
     /// Files are not paced by their own time: for replay and tests.
     pub as_fast_as_possible: bool,
+    /// Seconds of encoded video that are kept of every live camera, for clips of alarms.
+    pub evidence_ring_seconds: f64,
+    /// Of every live camera no more than so many megabytes of it are kept in memory.
+    pub evidence_ring_megabytes: u32,
     /// Folder with one file `user:password` for each credential that the registrations name.
     pub credentials_directory: PathBuf,
 }
@@ -86,6 +90,8 @@ impl Default for ExtractorSettings {
             jpeg_quality: 75,
             stall_seconds: 5.0,
             as_fast_as_possible: false,
+            evidence_ring_seconds: 30.0,
+            evidence_ring_megabytes: 20,
             credentials_directory: PathBuf::new(),
         }
     }

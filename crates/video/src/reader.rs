@@ -24,6 +24,9 @@ pub struct SourceFacts {
 pub struct DecodedPicture {
     /// Microseconds from the source's first moment; strictly rising within one reader.
     pub media_time_micros: i64,
+    /// When the camera itself says that it was taken, microseconds since 1970: by the sender reports of RTSP sources
+    /// that give any.
+    pub camera_time_micros: Option<i64>,
     /// Pixels in a row.
     pub width: u32,
     /// Rows.
@@ -39,12 +42,19 @@ impl DecodedPicture {
     pub(crate) fn new(frame: frame::Video, media_time_micros: i64, corrupt: bool) -> Self {
         Self {
             media_time_micros,
+            camera_time_micros: None,
             width: frame.width(),
             height: frame.height(),
             corrupt,
             key_frame: frame.is_key(),
             frame,
         }
+    }
+
+    /// The picture's time as the source itself gives it, in units of its own.
+    #[must_use]
+    pub fn source_timestamp(&self) -> Option<i64> {
+        self.frame.timestamp()
     }
 
     pub(crate) fn frame(&self) -> &frame::Video {

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::PacketRing;
+
 /// How a camera's packets travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
@@ -26,6 +28,8 @@ pub struct OpenSettings {
     pub folder_frames_per_second: f64,
     /// Ends reading from another thread.
     pub cancel: Cancel,
+    /// Keeps the last packets of a live source.
+    pub ring: Option<Arc<PacketRing>>,
 }
 
 impl Default for OpenSettings {
@@ -36,6 +40,7 @@ impl Default for OpenSettings {
             transport: Transport::Tcp,
             folder_frames_per_second: 10.0,
             cancel: Cancel::default(),
+            ring: None,
         }
     }
 }

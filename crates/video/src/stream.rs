@@ -1,5 +1,8 @@
+use std::collections::VecDeque;
+
 use ffmpeg_next::codec::discard::Discard;
 use ffmpeg_next::error::EAGAIN;
+use ffmpeg_next::packet::side_data;
 use ffmpeg_next::{Packet, Rational, codec, decoder, format, frame, media};
 
 use crate::clock::MediaClock;
@@ -8,6 +11,8 @@ use crate::{DecodedPicture, OpenSettings, Source, SourceFacts, VideoError, openi
 
 /// Packets in a row that give no picture, after which a source counts as broken.
 const FRUITLESS_PACKETS: u32 = 1000;
+/// A picture comes out of the decoder no more than this many packets after its own.
+const MOST_REORDERED: usize = 32;
 
 /// Reads one file or one RTSP stream.
 pub(crate) struct StreamReader {
@@ -24,6 +29,8 @@ pub(crate) struct StreamReader {
     fruitless: u32,
     pictures: u64,
     draining: bool,
+    /// The camera's own times of the last packets, by their timestamps.
+    camera_times: VecDeque<(i64, i64)>,
     /// A picture that skipping had to decode, given out next.
     kept: Option<DecodedPicture>,
 }
@@ -69,6 +76,9 @@ impl StreamReader {
             frames_per_second: rate,
             duration_micros: if live { None } else { duration(&input, &stream) },
         };
+        if let Some(ring) = &settings.ring {
+            ring.open(stream.parameters().clone(), stream.time_base());
+        }
         let clock = MediaClock::new(stream.time_base(), (!live).then(|| stream.start_time()), rate);
         Ok(Self {
             source: source.clone(),
@@ -83,6 +93,7 @@ impl StreamReader {
             fruitless: 0,
             pictures: 0,
             draining: false,
+            camera_times: VecDeque::new(),
             kept: None,
         })
     }
@@ -134,6 +145,15 @@ impl StreamReader {
             return Ok(());
         }
         self.watch.wind();
+        if let Some(ring) = &self.settings.ring {
+            ring.take(&packet);
+        }
+        if let (Some(timestamp), Some(time)) = (packet.pts(), camera_time(&packet)) {
+            self.camera_times.push_back((timestamp, time));
+            if self.camera_times.len() > MOST_REORDERED {
+                self.camera_times.pop_front();
+            }
+        }
         self.damaged |= packet.is_corrupt();
         if self.settings.key_frames_only && !packet.is_key() {
             return Ok(());
@@ -191,7 +211,14 @@ impl StreamReader {
         self.fruitless = 0;
         self.pictures += 1;
         let media_time = self.clock.media_time(frame.timestamp());
-        DecodedPicture::new(frame, media_time, corrupt)
+        let timestamp = frame.timestamp();
+        let mut picture = DecodedPicture::new(frame, media_time, corrupt);
+        picture.camera_time_micros = self
+            .camera_times
+            .iter()
+            .find(|(of, _)| Some(*of) == timestamp)
+            .map(|(_, time)| *time);
+        picture
     }
 
     fn note_damage(&mut self) -> Result<(), VideoError> {
@@ -271,6 +298,26 @@ impl StreamReader {
         self.draining = false;
         true
     }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        if let Some(ring) = &self.settings.ring {
+            ring.close();
+        }
+    }
+}
+
+/// The camera's own time of a packet, microseconds since 1970: FFmpeg reckons it from RTCP sender reports and puts
+/// it beside the packet as AVProducerReferenceTime, whose first eight bytes it is.
+fn camera_time(packet: &Packet) -> Option<i64> {
+    let reference = packet
+        .side_data()
+        .find(|data| data.kind() == side_data::Type::PRFT)?;
+    reference
+        .data()
+        .first_chunk::<8>()
+        .map(|bytes| i64::from_ne_bytes(*bytes))
 }
 
 fn known_rate(rate: Rational) -> Option<f64> {

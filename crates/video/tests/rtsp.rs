@@ -11,9 +11,12 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mineseal_video::{Cancel, OpenSettings, Source, Transport, VideoError, VideoReader};
+use mineseal_video::{
+    Cancel, OpenSettings, PacketRing, RingSettings, Scaler, Source, Transport, VideoError, VideoReader,
+};
 
 struct Server {
     process: Child,
@@ -111,6 +114,125 @@ fn pictures_arrive_over_tcp_and_udp() {
         }
         let off = (last - 49 * 40_000).abs();
         assert!(off < 200_000, "{transport:?}: the 50th picture lies at {last} µs");
+    }
+}
+
+#[test]
+fn h265_and_mjpeg_arrive_over_both_ways() {
+    let Some(server) = Server::start(&[]) else { return };
+    for (path, codec) in [("h265", "hevc"), ("mjpeg", "mjpeg")] {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            let settings = OpenSettings {
+                transport,
+                ..settings(10)
+            };
+            let mut reader = VideoReader::open(&server.source(path), &settings).unwrap();
+            assert_eq!(reader.facts().codec, codec);
+            let mut last = -1;
+            for _ in 0..40 {
+                let picture = reader.next().unwrap().unwrap();
+                assert_eq!(
+                    (picture.width, picture.height),
+                    (320, 240),
+                    "{path} {transport:?}"
+                );
+                assert!(picture.media_time_micros > last);
+                last = picture.media_time_micros;
+            }
+        }
+    }
+}
+
+#[test]
+fn another_size_in_mid_stream_goes_on() {
+    let Some(server) = Server::start(&[]) else { return };
+    let mut reader = VideoReader::open(&server.source("grows"), &settings(10)).unwrap();
+    let mut scaler = Scaler::to_width(160);
+    let (mut sizes, mut last) = (Vec::new(), -1);
+    while sizes.len() < 2 {
+        let picture = reader.next().unwrap().unwrap();
+        assert!(picture.media_time_micros > last);
+        last = picture.media_time_micros;
+        assert!(last < 60_000_000, "only {sizes:?}");
+        let small = scaler.scale(&picture).unwrap();
+        assert_eq!((small.width(), small.height()), (160, 120));
+        if sizes.last() != Some(&(picture.width, picture.height)) {
+            sizes.push((picture.width, picture.height));
+        }
+    }
+    assert_eq!(sizes, [(320, 240), (640, 480)]);
+}
+
+#[test]
+fn a_stream_without_pictures_says_so() {
+    let Some(server) = Server::start(&[]) else { return };
+    let error = VideoReader::open(&server.source("sound"), &settings(10))
+        .err()
+        .unwrap();
+    assert!(matches!(error, VideoError::NoVideo { .. }), "{error}");
+}
+
+#[test]
+fn a_camera_tells_its_time_by_sender_reports() {
+    let Some(server) = Server::start(&[]) else { return };
+    let mut reader = VideoReader::open(&server.source("live"), &settings(10)).unwrap();
+    // The server sends the first report within its first seconds.
+    let told = (0..500).find_map(|_| {
+        let picture = reader.next().unwrap().unwrap();
+        picture.camera_time_micros
+    });
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
+    let told = told.expect("no picture of twenty seconds had a time of its own");
+    assert!(
+        (now - told).abs() < 5_000_000,
+        "it is {now}, the camera says {told}"
+    );
+}
+
+#[test]
+fn the_ring_gives_a_clip_from_a_key_frame_on_and_the_picture_of_its_moment() {
+    let Some(server) = Server::start(&[]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let ring = Arc::new(PacketRing::new(RingSettings::default()));
+    for path in ["live", "h265"] {
+        let opening = OpenSettings {
+            ring: Some(Arc::clone(&ring)),
+            ..settings(10)
+        };
+        let mut reader = VideoReader::open(&server.source(path), &opening).unwrap();
+        let mut pictures = Vec::new();
+        for _ in 0..150 {
+            let picture = reader.next().unwrap().unwrap();
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
+            ring.note(at, picture.source_timestamp());
+            pictures.push((at, picture.yuv().unwrap()));
+        }
+        let (moment, wanted) = &pictures[90];
+        assert!(ring.has_come(*moment, pictures[149].0 - 1_000_000));
+        let (before, after) = (Duration::from_secs(2), Duration::from_secs(1));
+        let excerpt = ring.excerpt(*moment, before, after).unwrap();
+        let picture = excerpt.picture().unwrap();
+        assert_eq!(picture.planes()[0], wanted.planes()[0], "{path}: another picture");
+        let file = folder.path().join(format!("{path}.mp4"));
+        excerpt.write_mp4(&file).unwrap();
+        let mut clip = VideoReader::open(&Source::File(file), &OpenSettings::default()).unwrap();
+        let mut shown = Vec::new();
+        while let Some(picture) = clip.next().unwrap() {
+            assert!(
+                !picture.corrupt && (!shown.is_empty() || picture.key_frame),
+                "{path}"
+            );
+            shown.push((picture.media_time_micros, picture.yuv().unwrap()));
+        }
+        let (length, count) = (shown.last().unwrap().0, shown.len());
+        // Two seconds before, one after, and at most a group of pictures of one second more.
+        assert!((2_800_000..=4_300_000).contains(&length), "{path}: {length} µs");
+        assert!((70..=108).contains(&count), "{path}: {count} pictures");
+        assert!(
+            shown
+                .iter()
+                .any(|(_, shown)| shown.planes()[0] == wanted.planes()[0])
+        );
     }
 }
 

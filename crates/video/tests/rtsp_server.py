@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """A camera for tests: rtsp_server.py PORT [USER PASSWORD] serves /live (endless), /lossy (every 50th RTP packet
-is dropped) and /end (100 frames, then it ends)."""
+is dropped), /end (100 frames, then it ends), /h265 and /mjpeg (endless), /grows (320x240, and 640x480 after three
+seconds) and /sound (no picture)."""
 import sys
 
 import gi
@@ -33,6 +34,32 @@ mounts.add_factory("/end", factory(VIDEO.format(extra="num-buffers=100", rate=50
 # Bigger frames travel in several packets, so that losing one damages a frame.
 lossy = VIDEO.format(extra="", rate=8000, pay="mtu=400 ! identity name=pay0 drop-probability=0.02")
 mounts.add_factory("/lossy", factory(lossy.replace("pattern=ball", "pattern=snow")))
+
+STILL = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! "
+mounts.add_factory(
+    "/h265",
+    factory(
+        STILL + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=500 "
+        "! rtph265pay name=pay0 pt=96 config-interval=1"
+    ),
+)
+mounts.add_factory("/mjpeg", factory(STILL + "jpegenc ! rtpjpegpay name=pay0 pt=26"))
+mounts.add_factory("/sound", factory("audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8"))
+
+
+def grow(media):
+    caps = media.get_element().get_by_name("size")
+    wider = Gst.Caps.from_string("video/x-raw,width=640,height=480,framerate=25/1")
+    GLib.timeout_add_seconds(3, lambda: caps.set_property("caps", wider))
+
+
+grows = factory(
+    "videotestsrc is-live=true pattern=ball ! capsfilter name=size caps=video/x-raw,width=320,height=240,framerate=25/1 "
+    "! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=500 "
+    "! rtph264pay name=pay0 pt=96 config-interval=1"
+)
+grows.connect("media-configure", lambda _, media: grow(media))
+mounts.add_factory("/grows", grows)
 
 if len(sys.argv) > 2:
     auth = GstRtspServer.RTSPAuth()

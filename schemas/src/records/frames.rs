@@ -1,5 +1,5 @@
 use mineseal_domain::{
-    BoundingBox, CameraCode, HealthMeasures, MineCode, ObjectClass, PlaceClass, UtcMicros,
+    BoundingBox, CameraCode, HealthMeasures, MineCode, ObjectClass, PlaceClass, UtcMicros, ViewMeasures,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -35,8 +35,15 @@ pub struct Frame {
     pub corrupt: bool,
     /// The detector has to look at it.
     pub detect: bool,
+    /// The camera tells a time that differs from the extractor's by more than a second; `captured_at` is the
+    /// extractor's.
+    #[serde(default)]
+    pub clock_suspect: bool,
     /// Measures of the picture.
     pub health: HealthMeasures,
+    /// Measures of the picture against others.
+    #[serde(default)]
+    pub view: ViewMeasures,
     /// The picture.
     #[serde(with = "serde_bytes")]
     pub jpeg: Vec<u8>,
@@ -93,6 +100,15 @@ pub struct Detections {
     pub model: String,
     /// As in the frame.
     pub health: HealthMeasures,
+    /// As in the frame.
+    #[serde(default)]
+    pub view: ViewMeasures,
+    /// Width of the camera's picture, pixels; 0 where unknown.
+    #[serde(default)]
+    pub source_width: i32,
+    /// Height of the camera's picture, pixels; 0 where unknown.
+    #[serde(default)]
+    pub source_height: i32,
     /// Where the frame lies.
     pub frame: FrameLocation,
 }

@@ -1,6 +1,6 @@
 use mineseal_domain::{
     ActivityKind, ActivityState, CameraCode, Direction, HealthCondition, HealthMeasures, MineCode,
-    ObjectClass, Point, UtcMicros,
+    ObjectClass, Point, UtcMicros, ViewMeasures,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -118,6 +118,9 @@ pub struct CameraHealth {
     pub at: UtcMicros,
     /// Measures of the deciding frame.
     pub measures: HealthMeasures,
+    /// Measures of the deciding frame against others.
+    #[serde(default)]
+    pub view: ViewMeasures,
     /// Where the deciding frame lies.
     pub frame: FrameLocation,
 }

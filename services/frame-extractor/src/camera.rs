@@ -4,17 +4,36 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use mineseal_bus::Entry;
 use mineseal_schemas::Camera;
-use mineseal_video::{Cancel, VideoError};
+use mineseal_video::{Cancel, PacketRing, VideoError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CameraFault;
 use crate::position::Position;
+use crate::views::HandedOn;
 use crate::{Shared, credentials, file, live, resume};
 
 /// Reading that went well for this long starts the pauses anew.
 const GOOD_WHILE: Duration = Duration::from_secs(60);
+
+/// Shortest and longest pause, before their jitter, after a fault that may pass at any moment: a camera that comes
+/// back is read again within five seconds, its opening included.
+const SOON: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(1_500));
+/// The same after a fault that somebody has to mend: a camera locks whoever comes with a wrong password too often.
+const LATER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The same fault is told again after this.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+fn pauses((shortest, longest): (Duration, Duration)) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(shortest)
+        .with_max_delay(longest)
+        .with_factor(2.0)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
 
 /// How one reading ended, other than by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +53,10 @@ pub(crate) struct Job {
     pub(crate) stop: CancellationToken,
     /// For the waits of FFmpeg.
     pub(crate) cancel: Cancel,
+    /// The last packets; of live sources.
+    pub(crate) ring: Option<Arc<PacketRing>>,
+    /// What is known of its views, from one reading to the next.
+    pub(crate) view: HandedOn,
     /// The last frame that Kafka has; of file sources.
     pub(crate) position: Arc<Mutex<Option<Position>>>,
 }
@@ -64,16 +87,11 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
         }
         None => return,
     };
-    let pauses = || {
-        ExponentialBuilder::default()
-            .with_min_delay(Duration::from_secs(1))
-            .with_max_delay(Duration::from_secs(30))
-            .with_factor(2.0)
-            .with_jitter()
-            .without_max_times()
-            .build()
-    };
-    let mut pause = pauses();
+    let live = mineseal_video::Source::parse(&camera.source).is_ok_and(|source| source.is_live());
+    let ring = live.then(|| shared.rings.add(&code));
+    let view = HandedOn::default();
+    let (mut soon, mut later) = (pauses(SOON), pauses(LATER));
+    let mut told: Option<(String, Instant)> = None;
     let cancel = Cancel::default();
     let cancelling = {
         let (cancel, stop) = (cancel.clone(), stop.clone());
@@ -89,6 +107,8 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
             runtime: Handle::current(),
             stop: stop.clone(),
             cancel: cancel.clone(),
+            ring: ring.clone(),
+            view: Arc::clone(&view),
             position: Arc::clone(&position),
         };
         let begun = Instant::now();
@@ -104,10 +124,25 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
             Err(fault) => {
                 shared.counters.fault(&code);
                 if begun.elapsed() > GOOD_WHILE {
-                    pause = pauses();
+                    (soon, later) = (pauses(SOON), pauses(LATER));
                 }
-                let wait = pause.next().unwrap_or(Duration::from_secs(30));
-                tracing::warn!(camera = %code, source, %fault, again_in = ?wait, "reading broke off");
+                let pause = if live && fault.may_pass_soon() {
+                    &mut soon
+                } else {
+                    &mut later
+                };
+                let wait = pause.next().unwrap_or(GOOD_WHILE);
+                // A camera that is away for days must not fill the log with one line.
+                let text = fault.to_string();
+                let news = told
+                    .as_ref()
+                    .is_none_or(|(before, at)| *before != text || at.elapsed() > TELL_AGAIN);
+                if news {
+                    tracing::warn!(camera = %code, source, %fault, again_in = ?wait, "reading broke off");
+                    told = Some((text, Instant::now()));
+                } else {
+                    tracing::debug!(camera = %code, source, %fault, again_in = ?wait, "reading broke off again");
+                }
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = stop.cancelled() => {}
@@ -116,6 +151,9 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
         }
     }
     cancelling.abort();
+    if let Some(ring) = &ring {
+        shared.rings.remove(&code, ring);
+    }
 }
 
 /// Where a reading begins.

@@ -35,3 +35,20 @@ pub(crate) enum CameraFault {
     #[error("its thread broke off")]
     Thread,
 }
+
+impl CameraFault {
+    /// Whether nobody needs to do anything for the next try to succeed.
+    pub(crate) fn may_pass_soon(&self) -> bool {
+        match self {
+            Self::Video(error) => matches!(
+                error,
+                VideoError::Unreachable { .. }
+                    | VideoError::Stalled { .. }
+                    | VideoError::SourceEnded { .. }
+                    | VideoError::Broken { .. }
+            ),
+            Self::Bus(_) | Self::Thread => true,
+            Self::Credential { .. } | Self::Measure(_) => false,
+        }
+    }
+}

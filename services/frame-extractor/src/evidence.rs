@@ -1,12 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use mineseal_bus::{Bus, BusError, Received, SubscriptionSettings};
 use mineseal_evidence::{EvidenceError, EvidenceStore, ObjectName, object_path};
-use mineseal_schemas::{DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, Record as _, encode};
+use mineseal_schemas::{
+    Camera, DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, Record as _, encode,
+};
+use mineseal_video::Source;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
+use crate::position::Position;
 use crate::reading::now;
+use crate::{Shared, clips};
 
 const GROUP: &str = "frame-extractor-evidence";
 const SERVICE: &str = "frame-extractor";
@@ -40,13 +46,28 @@ impl Refusal {
     }
 }
 
-/// Answers requests for evidence with the picture of their frame until `shutdown`.
-pub(crate) async fn run(bus: Bus, store: EvidenceStore, shutdown: CancellationToken) -> Result<(), BusError> {
-    let publisher = bus.publisher()?;
+/// Answers requests for evidence with the picture of their frame, and of files with the clip around it, until
+/// `shutdown`.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    store: EvidenceStore,
+    shutdown: CancellationToken,
+) -> Result<(), BusError> {
+    let publisher = shared.bus.publisher()?;
+    let cameras = tokio::select! {
+        cameras = shared.bus.table::<Camera>() => cameras?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    let answerer = Answerer {
+        shared: &shared,
+        publisher: &publisher,
+        cameras: &cameras,
+        store: &store,
+    };
     let mut settings = SubscriptionSettings::new(GROUP);
     // Each takes a fetch and a write to the disk.
     settings.max_records = 20;
-    let mut requests = bus.subscribe::<EvidenceRequest>(settings)?;
+    let mut requests = shared.bus.subscribe::<EvidenceRequest>(settings)?;
     loop {
         let batch = tokio::select! {
             batch = requests.next() => batch,
@@ -55,7 +76,7 @@ pub(crate) async fn run(bus: Bus, store: EvidenceStore, shutdown: CancellationTo
         let Some(batch) = batch else { break };
         let mut all_done = true;
         for received in &batch.records {
-            if !settle(received, &bus, &publisher, &store, &shutdown).await? {
+            if !answerer.settle(received, &shutdown).await? {
                 all_done = false;
                 break;
             }
@@ -70,47 +91,85 @@ pub(crate) async fn run(bus: Bus, store: EvidenceStore, shutdown: CancellationTo
     Ok(())
 }
 
-/// Answers one request or puts it among the dead letters; false when asked to end before.
-async fn settle(
-    received: &Received<EvidenceRequest>,
-    bus: &Bus,
-    publisher: &mineseal_bus::Publisher,
-    store: &EvidenceStore,
-    shutdown: &CancellationToken,
-) -> Result<bool, BusError> {
-    let request = &received.value;
-    loop {
-        let work = async {
-            let evidence = answer(request, bus, store).await?;
-            publisher.publish_in(&evidence, received.trace.clone()).await?;
-            Ok::<_, Refusal>(evidence)
-        };
-        let refusal = tokio::select! {
-            answered = work => match answered {
-                Ok(evidence) => {
-                    tracing::info!(alarm = %request.alarm, object = evidence.object, "picture stored");
-                    return Ok(true);
-                }
-                Err(refusal) => refusal,
-            },
-            () = shutdown.cancelled() => return Ok(false),
-        };
-        if !refusal.is_passing() {
-            tracing::warn!(alarm = %request.alarm, camera = %request.camera, %refusal, "no evidence");
-            publisher
-                .publish(&dead_letter(received, &refusal.to_string()))
-                .await?;
-            return Ok(true);
+/// What answering takes.
+struct Answerer<'run> {
+    shared: &'run Arc<Shared>,
+    publisher: &'run mineseal_bus::Publisher,
+    cameras: &'run mineseal_bus::Table<Camera>,
+    store: &'run EvidenceStore,
+}
+
+impl Answerer<'_> {
+    /// Answers one request or puts it among the dead letters; false when asked to end before.
+    async fn settle(
+        &self,
+        received: &Received<EvidenceRequest>,
+        shutdown: &CancellationToken,
+    ) -> Result<bool, BusError> {
+        let request = &received.value;
+        loop {
+            let work = async {
+                let (evidence, frame) = answer(request, &self.shared.bus, self.store).await?;
+                self.publisher
+                    .publish_in(&evidence, received.trace.clone())
+                    .await?;
+                tracing::info!(alarm = %request.alarm, object = evidence.object, "picture stored");
+                self.cut_file(received, &frame).await;
+                Ok::<_, Refusal>(())
+            };
+            let refusal = tokio::select! {
+                answered = work => match answered {
+                    Ok(()) => return Ok(true),
+                    Err(refusal) => refusal,
+                },
+                () = shutdown.cancelled() => return Ok(false),
+            };
+            if !refusal.is_passing() {
+                tracing::warn!(alarm = %request.alarm, camera = %request.camera, %refusal, "no evidence");
+                self.publisher
+                    .publish(&dead_letter(received, &refusal.to_string()))
+                    .await?;
+                return Ok(true);
+            }
+            tracing::warn!(alarm = %request.alarm, %refusal, "evidence is not stored yet, trying again");
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => {}
+                () = shutdown.cancelled() => return Ok(false),
+            }
         }
-        tracing::warn!(alarm = %request.alarm, %refusal, "evidence is not stored yet, trying again");
-        tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
-            () = shutdown.cancelled() => return Ok(false),
+    }
+
+    /// The clip of a camera whose source is a file that lies here. Of live cameras their reader cuts it.
+    async fn cut_file(&self, received: &Received<EvidenceRequest>, frame: &Frame) {
+        let request = &received.value;
+        let Some(camera) = self.cameras.get(request.camera.as_str()) else {
+            return;
+        };
+        let Ok(source @ Source::File(_)) = Source::parse(&camera.value.source) else {
+            return;
+        };
+        if !Position::of(frame).is_from(&camera.value.source) {
+            tracing::warn!(alarm = %request.alarm, "no clip: the camera shows another source by now");
+            return;
         }
+        let kept = clips::of_file(
+            request,
+            source,
+            (frame.media_time_micros, frame.captured_at),
+            self.store,
+            self.publisher,
+            received.trace.clone(),
+        )
+        .await;
+        clips::note(self.shared, request, kept);
     }
 }
 
-async fn answer(request: &EvidenceRequest, bus: &Bus, store: &EvidenceStore) -> Result<Evidence, Refusal> {
+async fn answer(
+    request: &EvidenceRequest,
+    bus: &Bus,
+    store: &EvidenceStore,
+) -> Result<(Evidence, Frame), Refusal> {
     let place = request.frame;
     let frame = match bus
         .fetch_one::<Frame>(place.partition, place.offset, FETCH_DEADLINE)
@@ -133,8 +192,8 @@ async fn answer(request: &EvidenceRequest, bus: &Bus, store: &EvidenceStore) -> 
         frame.captured_at,
         ObjectName::Picture,
     );
-    let stored = store.put(&object, frame.jpeg).await?;
-    Ok(Evidence {
+    let stored = store.put(&object, frame.jpeg.clone()).await?;
+    let evidence = Evidence {
         request: request.id,
         alarm: request.alarm,
         mine: request.mine.clone(),
@@ -144,7 +203,8 @@ async fn answer(request: &EvidenceRequest, bus: &Bus, store: &EvidenceStore) -> 
         sha256: stored.sha256,
         size_bytes: i64::try_from(stored.size).unwrap_or(i64::MAX),
         captured_at: frame.captured_at,
-    })
+    };
+    Ok((evidence, frame))
 }
 
 fn dead_letter(received: &Received<EvidenceRequest>, reason: &str) -> DeadLetter {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mineseal_bus::{BusError, Entry, Snapshot};
 use mineseal_schemas::{Camera, Mine, Topic};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Shared, camera};
@@ -72,15 +73,6 @@ fn wanted(
         .collect()
 }
 
-/// Whether two registrations ask for the same reading.
-fn same_reading(left: &Camera, right: &Camera) -> bool {
-    let timeless = |camera: &Camera| Camera {
-        changed_at: Default::default(),
-        ..camera.clone()
-    };
-    timeless(left) == timeless(right)
-}
-
 /// Stops what is not wanted any more, or wanted otherwise; then starts what is missing.
 async fn arrange(
     running: &mut BTreeMap<String, Running>,
@@ -89,7 +81,7 @@ async fn arrange(
 ) {
     let unwanted = |code: &String, camera: &Running| {
         let asked = wanted.get(code).map(|entry| &entry.value);
-        asked.is_none_or(|asked| !same_reading(asked, &camera.registered.value)) || camera.task.is_finished()
+        asked.is_none_or(|asked| *asked != camera.registered.value) || camera.task.is_finished()
     };
     let codes: Vec<String> = running
         .iter()
@@ -103,8 +95,10 @@ async fn arrange(
     for (_, camera) in &stopped {
         camera.stop.cancel();
     }
+    // All together: others wait for the cameras that go to them.
+    let until = Instant::now() + STOP_GRACE;
     for (code, camera) in stopped {
-        match tokio::time::timeout(STOP_GRACE, camera.task).await {
+        match tokio::time::timeout_at(until, camera.task).await {
             Ok(Ok(())) => tracing::info!(camera = code, "stopped"),
             Ok(Err(error)) => tracing::error!(camera = code, %error, "its task had broken off"),
             Err(_) => tracing::warn!(camera = code, "does not stop in time, left to itself"),

@@ -5,10 +5,13 @@
 //! does not touch another. A file goes on after the last frame that Kafka has, in the same session; a live
 //! source begins a new session each time it is opened.
 //!
-//! The extractor also answers requests for evidence with the frame's picture.
+//! The extractor also answers requests for evidence with the frame's picture, with the clip around it and with the
+//! picture at full size.
 
 mod bookmark;
 mod camera;
+mod capture_clock;
+mod clips;
 mod counters;
 mod credentials;
 mod error;
@@ -17,8 +20,10 @@ mod file;
 mod fleet;
 mod live;
 mod position;
+mod pressure;
 mod reading;
 mod resume;
+mod views;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +36,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::ExtractorError;
 
+use clips::Rings;
 use counters::Counters;
+use pressure::Pressure;
+use views::Views;
 
 /// What all cameras of this process share.
 pub(crate) struct Shared {
@@ -39,6 +47,9 @@ pub(crate) struct Shared {
     pub(crate) bus: Bus,
     pub(crate) publisher: mineseal_bus::Publisher,
     pub(crate) counters: Counters,
+    pub(crate) rings: Rings,
+    pub(crate) pressure: Pressure,
+    pub(crate) views: Views,
 }
 
 /// Runs until `shutdown`, then stops all cameras and leaves both groups. `evidence` is the folder of the
@@ -54,18 +65,31 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), ExtractorError> {
     let store = EvidenceStore::open(&evidence.to_string_lossy())?;
+    let rings = Rings::new(settings.evidence_ring_seconds, settings.evidence_ring_megabytes);
     let shared = Arc::new(Shared {
+        rings,
+        pressure: Pressure::default(),
+        views: Views::new(store.clone()),
         settings,
         publisher: bus.publisher()?,
-        bus: bus.clone(),
+        bus,
         counters: Counters::new(metrics),
     });
-    let answering = tokio::spawn(evidence::run(bus, store, shutdown.clone()));
+    let answering = [
+        tokio::spawn(evidence::run(
+            Arc::clone(&shared),
+            store.clone(),
+            shutdown.clone(),
+        )),
+        tokio::spawn(clips::run(Arc::clone(&shared), store, shutdown.clone())),
+    ];
     let tended = fleet::run(shared, shutdown.clone()).await;
     shutdown.cancel();
-    match answering.await {
-        Ok(answered) => answered?,
-        Err(error) => tracing::error!(%error, "the answering of evidence requests broke off"),
+    for answered in answering {
+        match answered.await {
+            Ok(answered) => answered?,
+            Err(error) => tracing::error!(%error, "the answering of evidence requests broke off"),
+        }
     }
     Ok(tended?)
 }

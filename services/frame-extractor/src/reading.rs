@@ -1,3 +1,4 @@
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mineseal_domain::UtcMicros;
@@ -6,14 +7,22 @@ use mineseal_schemas::{Camera, Frame};
 use mineseal_video::{
     Cancel, DecodedPicture, JpegEncoder, OpenSettings, Sampler, Scaler, SourceFacts, Transport, VideoError,
 };
+use tokio::runtime::Handle;
 
+use crate::Shared;
 use crate::camera::Job;
 use crate::error::CameraFault;
 use crate::position::Position;
+use crate::views::HandedOn;
 
 /// What brings one reading's pictures into the form of frames.
 pub(crate) struct Workshop {
     camera: Camera,
+    shared: Arc<Shared>,
+    runtime: Handle,
+    handed_on: HandedOn,
+    /// Views that are kept.
+    learnt: u64,
     detect: bool,
     scaler: Scaler,
     meter: HealthMeter,
@@ -23,15 +32,20 @@ pub(crate) struct Workshop {
 impl Workshop {
     pub(crate) fn new(job: &Job) -> Result<Self, VideoError> {
         let settings = &job.shared.settings;
+        let view = job.shared.views.take(&job.camera, &job.view, &job.runtime);
         Ok(Self {
             camera: job.camera.clone(),
+            shared: Arc::clone(&job.shared),
+            runtime: job.runtime.clone(),
+            handed_on: Arc::clone(&job.view),
+            learnt: view.learnt(),
             detect: job
                 .camera
                 .analyses
                 .iter()
                 .any(|analysis| analysis.needs_detector()),
             scaler: Scaler::to_width(settings.picture_width),
-            meter: HealthMeter::new(&job.camera.regions),
+            meter: HealthMeter::new(&job.camera.regions).with_view(view),
             encoder: JpegEncoder::new(u8::try_from(settings.jpeg_quality).unwrap_or(75))?,
         })
     }
@@ -44,9 +58,20 @@ impl Workshop {
     ) -> Result<Frame, CameraFault> {
         let small = self.scaler.scale(picture)?;
         let (width, height) = (small.width() as usize, small.height() as usize);
-        let health = self
-            .meter
-            .measure(&LumaPlane::new(width, height, width, small.luma())?);
+        let luma = LumaPlane::new(width, height, width, small.luma())?;
+        let chroma = |plane: usize| {
+            let length = small.row_length(plane);
+            LumaPlane::new(length, height.div_ceil(2), length, &small.planes()[plane])
+        };
+        let (health, view) =
+            self.meter
+                .measure_all(position.captured_at, &luma, Some(&[chroma(1)?, chroma(2)?]));
+        if self.meter.view().learnt() != self.learnt {
+            self.learnt = self.meter.view().learnt();
+            self.shared
+                .views
+                .keep(&self.camera, self.meter.view(), &self.runtime);
+        }
         let jpeg = self.encoder.encode(&small)?;
         let pixels = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
         Ok(Frame {
@@ -64,9 +89,18 @@ impl Workshop {
             source_height: pixels(picture.height),
             corrupt: picture.corrupt,
             detect: self.detect,
+            clock_suspect: false,
             health,
+            view,
             jpeg,
         })
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        let view = std::mem::take(self.meter.view_mut());
+        *self.handed_on.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
     }
 }
 
@@ -77,6 +111,7 @@ pub(crate) fn open_settings(job: &Job) -> OpenSettings {
         key_frames_only: job.camera.sampling.key_frames_only,
         transport: Transport::Tcp,
         cancel: Cancel::clone(&job.cancel),
+        ring: job.ring.clone(),
         ..OpenSettings::default()
     }
 }

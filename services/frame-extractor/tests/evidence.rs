@@ -10,6 +10,7 @@
 mod support;
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mineseal_bus::SubscriptionSettings;
@@ -17,7 +18,9 @@ use mineseal_domain::UtcMicros;
 use mineseal_schemas::{
     DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation, Record as _,
 };
-use support::{World, camera, code, mine, settings, write_clip};
+use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
+use sha2::{Digest as _, Sha256};
+use support::{World, camera, code, grey, mine, settings, write_clip};
 use uuid::Uuid;
 
 fn request(frame: FrameLocation, camera: u32) -> EvidenceRequest {
@@ -31,6 +34,20 @@ fn request(frame: FrameLocation, camera: u32) -> EvidenceRequest {
         seconds_before: 10.0,
         seconds_after: 10.0,
     }
+}
+
+/// Where a piece of evidence lies, its bytes being those that were promised.
+fn whole_object(world: &World, evidence: &Evidence, kind: EvidenceKind) -> PathBuf {
+    assert_eq!(evidence.kind, kind);
+    let path = world.path("evidence").join(&evidence.object);
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(evidence.size_bytes, bytes.len() as i64);
+    let digest: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(evidence.sha256, digest);
+    path
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,13 +94,13 @@ async fn requests_are_answered_or_refused_with_a_reason() {
         publisher.publish(request).await.unwrap();
     }
     let answers = world
-        .collect(Duration::from_secs(40), |all: &[Evidence]| !all.is_empty())
+        .collect(Duration::from_secs(40), |all: &[Evidence]| all.len() >= 3)
         .await;
     let refused = world
         .collect(Duration::from_secs(40), |all: &[DeadLetter]| all.len() >= 2)
         .await;
     extractor.stop().await;
-    assert_eq!(answers.len(), 1);
+    assert_eq!(answers.len(), 3, "picture, full picture and clip");
     let evidence = &answers[0];
     assert_eq!(
         (evidence.request, evidence.alarm, evidence.kind),
@@ -96,6 +113,20 @@ async fn requests_are_answered_or_refused_with_a_reason() {
     assert!(
         evidence.object.starts_with(mine().as_str()) && evidence.object.contains(&good.alarm.to_string())
     );
+
+    let full = fs::read(whole_object(&world, &answers[1], EvidenceKind::Picture)).unwrap();
+    let full = decode_jpeg(&full).unwrap();
+    assert_eq!((full.width(), full.height()), (320, 240));
+    let shown = full.pixels()[3 * 5000];
+    assert!(shown.abs_diff(grey(5)) <= 4, "{shown} instead of {}", grey(5));
+    let clip = Source::File(whole_object(&world, &answers[2], EvidenceKind::Clip));
+    let mut reader = VideoReader::open(&clip, &OpenSettings::default()).unwrap();
+    let mut pictures = 0;
+    while let Some(picture) = reader.next().unwrap() {
+        assert_eq!(picture.media_time_micros, pictures * 100_000);
+        pictures += 1;
+    }
+    assert_eq!(pictures, 10, "the file has no more around the moment");
 
     let reason = |key: &str| {
         let letter = refused

@@ -9,73 +9,231 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mineseal_schemas::Frame;
-use support::{World, camera, settings};
+use mineseal_bus::SubscriptionSettings;
+use mineseal_schemas::{Camera, Evidence, EvidenceRequest, Frame, FrameLocation};
+use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
+use support::rtsp::{LOGIN, Server, can_serve, free_port};
+use support::{World, camera, code, mine, settings};
+use uuid::Uuid;
 
-struct Server(Child);
+/// The registration of a camera that `port` serves, with the login that it asks for.
+fn live_camera(world: &World, number: u32, port: u16) -> Camera {
+    std::fs::write(world.path("gate"), format!("{}:{}\n", LOGIN[0], LOGIN[1])).unwrap();
+    let mut registered = camera(number, Path::new("x"), 5.0);
+    registered.source = format!("rtsp://127.0.0.1:{port}/live");
+    registered.credential = Some("gate".to_owned());
+    registered
+}
 
-impl Server {
-    fn start(port: u16, login: [&str; 2]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/video/tests/rtsp_server.py");
-        let mut process = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(port.to_string())
-            .args(login)
-            .stdout(Stdio::piped())
-            .spawn()
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_camera_gives_clip_and_full_picture_of_an_alarm() {
+    if !can_serve() {
+        return;
+    }
+    let world = World::new().await;
+    let port = free_port();
+    let server = Server::start(port, LOGIN);
+    world.register(&live_camera(&world, 1, port)).await;
+    let mut settings = settings(false);
+    settings.credentials_directory = world.folder.path().to_owned();
+    settings.picture_width = 160;
+    let extractor = world.extractor(settings);
+    let mut subscription = world
+        .bus
+        .subscribe::<Frame>(SubscriptionSettings::new("find"))
+        .unwrap();
+    // Three seconds after the beginning, so that there is something before it.
+    let found = loop {
+        let batch = tokio::time::timeout(Duration::from_secs(60), subscription.next())
+            .await
+            .unwrap()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert_eq!(line, "ready\n");
-        Self(process)
+        let found = batch
+            .records
+            .iter()
+            .find(|received| received.value.sequence == 15)
+            .cloned();
+        batch.acknowledge();
+        if let Some(found) = found {
+            break found;
+        }
+    };
+    let request = EvidenceRequest {
+        id: Uuid::now_v7(),
+        alarm: Uuid::now_v7(),
+        mine: mine(),
+        camera: code(1),
+        captured_at: found.value.captured_at,
+        frame: FrameLocation {
+            partition: found.partition,
+            offset: found.offset,
+        },
+        seconds_before: 2.0,
+        seconds_after: 2.0,
+    };
+    world.bus.publisher().unwrap().publish(&request).await.unwrap();
+    let answers = world
+        .collect(Duration::from_secs(60), |all: &[Evidence]| all.len() >= 3)
+        .await;
+    extractor.stop().await;
+    drop(server);
+    let of = |name: &str| {
+        let answer = answers.iter().find(|answer| answer.object.ends_with(name));
+        let answer = answer.unwrap_or_else(|| panic!("no {name} in {answers:?}"));
+        assert_eq!((answer.request, answer.alarm), (request.id, request.alarm));
+        world.path("evidence").join(&answer.object)
+    };
+    let small = decode_jpeg(&std::fs::read(of("picture.jpg")).unwrap()).unwrap();
+    assert_eq!((small.width(), small.height()), (160, 120));
+    let full = decode_jpeg(&std::fs::read(of("full.jpg")).unwrap()).unwrap();
+    assert_eq!((full.width(), full.height()), (320, 240));
+    // The same picture: the ball is where it is in the small one.
+    let far = small
+        .pixels()
+        .chunks_exact(3)
+        .enumerate()
+        .filter(|(place, pixel)| {
+            let (x, y) = (place % 160 * 2, place / 160 * 2);
+            full.pixels()[(y * 320 + x) * 3].abs_diff(pixel[0]) > 90
+        })
+        .count();
+    assert!(far < 60, "{far} pixels differ");
+    let clip = of("clip.mp4");
+    let mut reader = VideoReader::open(&Source::File(clip.clone()), &OpenSettings::default()).unwrap();
+    let (mut pictures, mut length) = (0, 0);
+    while let Some(picture) = reader.next().unwrap() {
+        assert!(picture.key_frame || pictures > 0, "it begins with a key frame");
+        assert!(!picture.corrupt);
+        (pictures, length) = (pictures + 1, picture.media_time_micros);
+    }
+    assert!(
+        (3_500_000..=5_300_000).contains(&length),
+        "{pictures} pictures over {length} µs"
+    );
+    let written = std::fs::metadata(&clip).unwrap().modified().unwrap();
+    let end = UNIX_EPOCH + Duration::from_micros(request.captured_at.0 as u64 + 2_000_000);
+    println!(
+        "clip complete {:?} after the end of what it shows",
+        written.duration_since(end)
+    );
+    assert!(
+        extractor_left_no_trace(&world),
+        "something unfinished lies in the store"
+    );
+}
+
+/// Nothing but whole objects lies in the evidence store.
+fn extractor_left_no_trace(world: &World) -> bool {
+    let mut folders = vec![world.path("evidence")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !["jpg", "mp4", "cbor"].contains(&path.extension().unwrap().to_str().unwrap()) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_nowhere_but_in_its_file() {
+    if !can_serve() {
+        return;
+    }
+    let world = World::new().await;
+    let port = free_port();
+    let server = Server::start(port, LOGIN);
+    // One camera with the right password, one with a wrong one in its file, one whose user wrote it into the address.
+    world.register(&live_camera(&world, 1, port)).await;
+    std::fs::write(world.path("wrong"), "operator:gu3ssed-1\n").unwrap();
+    let mut wrong = live_camera(&world, 2, port);
+    wrong.credential = Some("wrong".to_owned());
+    world.register(&wrong).await;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let mut settings = settings(false);
+    settings.credentials_directory = world.folder.path().to_owned();
+    let extractor = world.extractor(settings);
+    let frames = world.frames(60, 10).await;
+    assert!(frames.iter().all(|frame| frame.camera == code(1)) && frames.len() >= 10);
+    let refused = tokio::time::timeout(Duration::from_secs(30), async {
+        while !log.text().contains("password refused") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    refused.await.expect("the wrong password was told");
+    let metrics = extractor.metrics.text();
+    extractor.stop().await;
+    drop(server);
+    let mut shown = vec![("log", log.text()), ("metrics", metrics)];
+    for frame in &frames {
+        let bytes = mineseal_schemas::encode(frame).unwrap();
+        shown.push(("frame", String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    for (what, text) in shown {
+        for secret in [LOGIN[1], "s3c%3Aret%2F1", "gu3ssed-1"] {
+            assert!(!text.contains(secret), "{what} shows {secret}");
+        }
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_comes_back_begins_a_new_session() {
-    let python = Command::new("/usr/bin/python3")
-        .args(["-c", "import gi; gi.require_version('GstRtspServer', '1.0')"])
-        .stderr(Stdio::null())
-        .status();
-    if !python.is_ok_and(|status| status.success()) {
-        println!("skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent");
+    if !can_serve() {
         return;
     }
     let world = World::new().await;
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let login = ["operator", "s3c:ret/1"];
-    std::fs::write(world.path("gate"), "operator:s3c:ret/1\n").unwrap();
-    let mut registered = camera(1, Path::new("x"), 5.0);
-    registered.source = format!("rtsp://127.0.0.1:{port}/live");
-    registered.credential = Some("gate".to_owned());
-    world.register(&registered).await;
+    let port = free_port();
+    world.register(&live_camera(&world, 1, port)).await;
     let mut settings = settings(false);
     settings.credentials_directory = world.folder.path().to_owned();
-    let server = Server::start(port, login);
+    let server = Server::start(port, LOGIN);
     let extractor = world.extractor(settings);
     let before = world.frames(40, 12).await;
     assert!(before.len() >= 12, "{}", before.len());
     drop(server);
-    let server = Server::start(port, login);
+    let server = Server::start(port, LOGIN);
+    let is_back = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let in_two_sessions = |frames: &[Frame]| {
         frames
             .last()
@@ -85,6 +243,14 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
     extractor.stop().await;
     drop(server);
     assert!(in_two_sessions(&frames), "{} frames", frames.len());
+    let again = frames
+        .iter()
+        .find(|frame| frame.session != frames[0].session)
+        .unwrap();
+    println!(
+        "the first picture {:.1} s after the server's return",
+        again.published_at.0 as f64 / 1e6 - is_back.as_secs_f64()
+    );
     for pair in frames.windows(2) {
         assert!(pair[1].captured_at > pair[0].captured_at);
         if pair[1].session == pair[0].session {

@@ -54,6 +54,9 @@ pub(crate) fn detections(
             model.to_owned()
         },
         health: frame.health.clone(),
+        view: frame.view,
+        source_width: frame.source_width,
+        source_height: frame.source_height,
         frame: location,
     }
 }

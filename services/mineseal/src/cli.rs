@@ -36,6 +36,9 @@ pub(crate) enum Command {
     /// Registered mines and cameras.
     #[command(subcommand)]
     Mines(MinesCommand),
+    /// Single cameras.
+    #[command(subcommand)]
+    Camera(CameraCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -142,6 +145,46 @@ pub(crate) enum MinesCommand {
     },
     /// Show what is registered.
     List,
+}
+
+#[derive(Args)]
+pub(crate) struct SourceArguments {
+    /// An rtsp:// address, a video file, or a folder of pictures.
+    pub(crate) source: String,
+    /// File with user:password, so that they stand in no list of processes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) credential: Option<PathBuf>,
+    /// Take an RTSP stream over UDP.
+    #[arg(long)]
+    pub(crate) udp: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CameraCommand {
+    /// Say what a camera gives, and whether that is enough: 1920x1080, 15 frames a second, 2 Mb/s.
+    Probe {
+        #[command(flatten)]
+        source: SourceArguments,
+        /// Seconds of video that are looked at.
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+        /// Write the first whole picture into this file.
+        #[arg(long, value_name = "FILE.jpg")]
+        snapshot: Option<PathBuf>,
+    },
+    /// Write a picture of a camera at its full size.
+    Snapshot {
+        #[command(flatten)]
+        source: SourceArguments,
+        /// The file.
+        #[arg(value_name = "FILE.jpg")]
+        file: PathBuf,
+    },
+    /// Accept what a registered camera shows from now on: its view and the size of its picture are learnt anew.
+    Accept {
+        /// Its code.
+        code: String,
+    },
 }
 
 #[derive(Subcommand)]

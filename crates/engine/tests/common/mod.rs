@@ -3,7 +3,7 @@
 
 use mineseal_domain::{
     Analysis, Anchor, BoundingBox, CameraCode, CountingLine, HealthMeasures, Line, MineCode, MineState,
-    ObjectClass, ObjectGroup, PlaceClass, Point, Region, RegionMeasure, Sampling, UtcMicros,
+    ObjectClass, ObjectGroup, PlaceClass, Point, Region, RegionMeasure, Sampling, UtcMicros, ViewMeasures,
 };
 use mineseal_engine::{InputPosition, MineEngine, MineRegistration, Output};
 use mineseal_schemas::{Alarm, Camera, Crossing, DetectedBox, Detections, FrameLocation, Headcount, Mine};
@@ -167,6 +167,9 @@ pub(crate) fn frame(camera: u8, session_number: u128, sequence: i64) -> Detectio
         boxes: Vec::new(),
         model: "yolox-s 0123456789abcdef".into(),
         health: healthy(),
+        view: ViewMeasures::default(),
+        source_width: 1_920,
+        source_height: 1_080,
         frame: FrameLocation {
             partition: i32::from(camera),
             offset: 1_000 + sequence,

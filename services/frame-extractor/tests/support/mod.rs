@@ -1,6 +1,8 @@
 //! What the tests of the extractor share: a bus of their own, clips, and collecting frames.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub(crate) mod rtsp;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

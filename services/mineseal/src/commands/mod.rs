@@ -1,3 +1,4 @@
+mod camera;
 mod config;
 mod count;
 mod detect;
@@ -48,6 +49,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Detect(arguments) => detect::run(&arguments),
         Command::Track(arguments) => track::run(&arguments),
         Command::Mines(command) => mines::run(settings()?, &command),
+        Command::Camera(command) => camera::run(settings()?, &command),
         Command::Config(command) => config::run(settings, &command),
         Command::Replay(arguments) => replay::run(settings()?, &arguments),
         Command::Explain(arguments) => explain::run(settings()?, &arguments),

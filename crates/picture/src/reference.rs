@@ -1,0 +1,244 @@
+//! The views that a camera is known by, one for each light, and how a picture compares with them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cells::{CELLS, cells, has_text, median};
+use crate::look::Look;
+
+/// Views that are kept: day, dusk, night, each with this and that lamp.
+const MOST_VIEWS: usize = 8;
+/// A cell has structure from this mean square of its gradient on, in quarters of a level: some two and a half
+/// levels between pixels two apart. Sensor noise stays below a tenth of it.
+const STRUCTURE: f32 = 100.0;
+/// Fewer cells with structure say nothing.
+const LEAST_CELLS: usize = 10;
+/// A cell shows the same edges from this normalised correlation of the gradients on, of either sign: what is
+/// brighter than its ground by day may be darker by night.
+const SAME_EDGES: f32 = 0.45;
+/// A cell is flat below this part of the reference's gradient energy,
+const FLAT: f32 = 0.12;
+/// or below this mean square, which sensor noise alone may give.
+const NOISE: f32 = 30.0;
+/// The cells whose detail is compared had at least this mean square of the Laplacian.
+const DETAIL: f32 = 40.0;
+/// Two lights are the same where the cells' brightness differs by no more than this, levels, in the median.
+const SAME_LIGHT: f32 = 7.0;
+
+/// One view: what does not move, as it looks in one light.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reference {
+    width: usize,
+    height: usize,
+    /// Luma in quarters of a level.
+    luma: Vec<i16>,
+    /// Mean luma of the cells.
+    means: Vec<f32>,
+    /// Mean square of the gradient in the cells.
+    structure: Vec<f32>,
+    /// Mean square of the Laplacian in the cells.
+    fine: Vec<f32>,
+    /// Mean distance of the chroma from grey; −1 where unknown.
+    colour: f32,
+}
+
+/// How a picture compares with one view.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Comparison {
+    pub(crate) kept: f32,
+    pub(crate) flat: f32,
+    /// −1 where unknown.
+    pub(crate) detail: f32,
+    /// Median difference of the cells' brightness.
+    pub(crate) light: f32,
+}
+
+impl Reference {
+    /// None where the picture has too little structure to be known again.
+    pub(crate) fn new(look: &Look, colour: f32) -> Option<Self> {
+        let mut structure = vec![0.0; CELLS];
+        for (cell, columns, rows) in cells(look.width, look.height) {
+            let (mut energy, mut count) = (0_i64, 0_u32);
+            for_inner(&columns, &rows, look.width, look.height, |offset| {
+                let (right, down) = gradient(&look.luma, offset, look.width);
+                energy += i64::from(right * right + down * down);
+                count += 1;
+            });
+            structure[cell] = energy as f32 / count.max(1) as f32;
+        }
+        let reference = Self {
+            width: look.width,
+            height: look.height,
+            luma: look.luma.clone(),
+            means: look.means.clone(),
+            structure,
+            fine: look.fine.clone(),
+            colour,
+        };
+        let with_structure = (0..CELLS).filter(|&cell| reference.has_structure(cell)).count();
+        (with_structure >= LEAST_CELLS).then_some(reference)
+    }
+
+    fn has_structure(&self, cell: usize) -> bool {
+        !has_text(cell) && self.structure[cell] >= STRUCTURE
+    }
+
+    /// None for a picture of another size.
+    pub(crate) fn compare(&self, look: &Look) -> Option<Comparison> {
+        if !look.same_size(self.width, self.height) {
+            return None;
+        }
+        let (mut structured, mut kept, mut flat) = (0_u32, 0_u32, 0_u32);
+        let mut details = Vec::with_capacity(CELLS);
+        for (cell, columns, rows) in cells(self.width, self.height) {
+            if !self.has_structure(cell) {
+                continue;
+            }
+            let (mut own, mut other, mut common, mut count) = (0_i64, 0_i64, 0_i64, 0_u32);
+            for_inner(&columns, &rows, self.width, self.height, |offset| {
+                let (right, down) = gradient(&look.luma, offset, self.width);
+                let (was_right, was_down) = gradient(&self.luma, offset, self.width);
+                own += i64::from(right * right + down * down);
+                other += i64::from(was_right * was_right + was_down * was_down);
+                common += i64::from(right * was_right + down * was_down);
+                count += 1;
+            });
+            structured += 1;
+            let likeness =
+                common.unsigned_abs() as f32 / ((own as f32).sqrt() * (other as f32).sqrt()).max(1.0);
+            if likeness >= SAME_EDGES {
+                kept += 1;
+                let now = own as f32 / count.max(1) as f32;
+                if self.fine[cell] >= DETAIL && now > 0.0 {
+                    let was = self.fine[cell] / self.structure[cell];
+                    details.push(look.fine[cell] / now / was);
+                }
+            } else if own as f32 <= (FLAT * other as f32).max(NOISE * count as f32) {
+                flat += 1;
+            }
+        }
+        let mut lights: Vec<f32> = self
+            .means
+            .iter()
+            .zip(&look.means)
+            .map(|(was, now)| (was - now).abs())
+            .collect();
+        let total = structured.max(1) as f32;
+        Some(Comparison {
+            kept: kept as f32 / total,
+            flat: flat as f32 / total,
+            detail: median(&mut details)
+                .filter(|_| details.len() >= LEAST_CELLS / 2)
+                .unwrap_or(-1.0),
+            light: median(&mut lights).unwrap_or(f32::MAX),
+        })
+    }
+}
+
+/// The inner pixels of a cell, as offsets.
+fn for_inner(
+    columns: &std::ops::Range<usize>,
+    rows: &std::ops::Range<usize>,
+    width: usize,
+    height: usize,
+    mut visit: impl FnMut(usize),
+) {
+    for y in rows.start.max(1)..rows.end.min(height - 1) {
+        for x in columns.start.max(1)..columns.end.min(width - 1) {
+            visit(y * width + x);
+        }
+    }
+}
+
+fn gradient(luma: &[i16], offset: usize, width: usize) -> (i32, i32) {
+    (
+        i32::from(luma[offset + 1]) - i32::from(luma[offset - 1]),
+        i32::from(luma[offset + width]) - i32::from(luma[offset - width]),
+    )
+}
+
+/// The views of one camera.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct References {
+    /// The first one stays; the others give way to new ones, the one that served longest ago first.
+    views: Vec<Reference>,
+    /// When each served last, as numbers of `turn`.
+    served: Vec<u64>,
+    turn: u64,
+    best: usize,
+    /// Which other view is tried next.
+    next: usize,
+    /// Views that were ever added.
+    learnt: u64,
+}
+
+/// A best view that is at least this like is not doubted.
+const GOOD: f32 = 0.85;
+
+impl References {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.views.is_empty()
+    }
+
+    /// How the picture compares with the view that it is most like. Where the view that served last does not
+    /// fit well, one other is tried in every call, so that the cost is bounded.
+    pub(crate) fn compare(&mut self, look: &Look) -> Option<Comparison> {
+        self.turn += 1;
+        let mut best = self.views.get(self.best)?.compare(look)?;
+        if (best.kept < GOOD || best.light > SAME_LIGHT) && self.views.len() > 1 {
+            self.next = (self.next + 1) % self.views.len();
+            if self.next != self.best
+                && let Some(other) = self.views[self.next].compare(look)
+                && (other.kept > best.kept + 0.02
+                    || (other.kept > best.kept - 0.02 && other.light < best.light))
+            {
+                best = other;
+                self.best = self.next;
+            }
+        }
+        self.served[self.best] = self.turn;
+        Some(best)
+    }
+
+    /// The colour of the view that serves, if the picture has its light.
+    pub(crate) fn colour(&self, comparison: &Comparison) -> f32 {
+        match self.views.get(self.best) {
+            Some(view) if comparison.light <= SAME_LIGHT => view.colour,
+            _ => -1.0,
+        }
+    }
+
+    pub(crate) fn learnt(&self) -> u64 {
+        self.learnt
+    }
+
+    pub(crate) fn add(&mut self, view: Reference) {
+        self.learnt += 1;
+        self.turn += 1;
+        let oldest = (1..self.views.len()).min_by_key(|&place| self.served[place]);
+        match oldest {
+            Some(place) if self.views.len() >= MOST_VIEWS => {
+                self.views[place] = view;
+                self.served[place] = self.turn;
+                self.best = place;
+            }
+            _ => {
+                self.views.push(view);
+                self.served.push(self.turn);
+                self.best = self.views.len() - 1;
+            }
+        }
+    }
+
+    /// Whether the state, which may come from anywhere, is sound.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.views.len() == self.served.len()
+            && self.views.len() <= MOST_VIEWS
+            && (self.best < self.views.len() || self.views.is_empty())
+            && self.views.iter().all(|view| {
+                view.width >= 2
+                    && view.height >= 2
+                    && view.width.checked_mul(view.height) == Some(view.luma.len())
+                    && [view.means.len(), view.structure.len(), view.fine.len()] == [CELLS; 3]
+            })
+    }
+}

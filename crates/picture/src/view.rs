@@ -1,0 +1,311 @@
+use std::collections::VecDeque;
+
+use mineseal_domain::{UtcMicros, ViewMeasures};
+use serde::{Deserialize, Serialize};
+
+use crate::LumaPlane;
+use crate::cells::{CELLS, cells, has_text, median};
+use crate::look::{Look, colour, still_share};
+use crate::reference::{Comparison, Reference, References};
+use crate::repeat::Repeats;
+use crate::residue::Residues;
+use crate::shrunk::Shrunk;
+
+/// Mean absolute difference below which a cell is still, levels. Noise of a living sensor, averaged over the
+/// pixels of one shrunk pixel, gives several times this.
+const STILL: f32 = 0.1;
+/// The background takes a picture in this often at most, microseconds.
+const BACKGROUND_EVERY: i64 = 1_000_000;
+/// Pictures whose mean the background is, from its start on.
+const BACKGROUND_PICTURES: i32 = 16;
+/// The first view is learnt from this many pictures.
+const FIRST_VIEW_PICTURES: i32 = 12;
+/// A view is the median of so many of the last pictures: what passes for less than half of them is not in it.
+const VIEW_PICTURES: usize = 15;
+/// A view that fits less well than this, but at least `RELATED`, has another light.
+const OTHER_LIGHT: f32 = 0.88;
+const RELATED: f32 = 0.6;
+/// More lost cells than this are a cover, not another light.
+const MOST_FLAT: f32 = 0.3;
+/// Pictures in a row, a second apart or more, that must show the other light before it is learnt.
+const LEARN_PICTURES: u32 = 25;
+/// After a longer silence the background starts anew.
+const LONGEST_GAP: i64 = 60_000_000;
+/// Parts of a quarter level in which the background is kept.
+const PARTS: i32 = 8;
+
+/// Compares the pictures of one camera with each other and with the views that it is known by.
+///
+/// Its state serialises, so that a camera that was moved while nobody looked is found afterwards. At most some
+/// 470 kB for each camera: eight views of 9 kB, a background of 7 kB, the last pictures of 130 kB, and ten minutes of
+/// signatures of 250 kB.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ViewMeter {
+    width: usize,
+    height: usize,
+    /// Mean of the last pictures, luma in 32nds of a level.
+    background: Vec<i16>,
+    /// The last pictures of the background, the newest last.
+    recent: VecDeque<Recent>,
+    /// How many pictures it holds, to `BACKGROUND_PICTURES`.
+    pictures: i32,
+    taken_at: Option<UtcMicros>,
+    references: References,
+    other_light: u32,
+    repeats: Repeats,
+    residues: Residues,
+    #[serde(skip)]
+    look: Scratch,
+}
+
+/// What a view is learnt from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Recent {
+    luma: Vec<i16>,
+    fine: Vec<f32>,
+    means: Vec<f32>,
+    colour: f32,
+}
+
+/// Memory that is used again; no part of the state.
+#[derive(Clone, Debug, Default)]
+struct Scratch(Look);
+
+impl PartialEq for Scratch {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl ViewMeter {
+    /// A meter that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all views: somebody has looked at the camera and accepts how it stands now.
+    pub fn accept_view(&mut self) {
+        self.references = References::default();
+        self.pictures = 0;
+    }
+
+    /// The part of it that stays true however long nobody looks, some 70 kB at most: to be kept for a later reading.
+    #[must_use]
+    pub fn lasting(&self) -> Self {
+        Self {
+            references: self.references.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// How many views were learnt so far: when this changes, what lasts has changed.
+    #[must_use]
+    pub fn learnt(&self) -> u64 {
+        self.references.learnt()
+    }
+
+    /// Whether the camera is known by a view yet.
+    #[must_use]
+    pub fn has_view(&self) -> bool {
+        !self.references.is_empty()
+    }
+
+    /// Whether a state that was read from somewhere can be gone on with.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.references.is_sound()
+            && self.repeats.is_sound()
+            && self.residues.is_sound()
+            && (self.pictures == 0
+                || (self.width >= 2
+                    && self.height >= 2
+                    && self.width.checked_mul(self.height) == Some(self.background.len())))
+            && self.recent.len() <= VIEW_PICTURES
+            && self.recent.iter().all(|recent| {
+                recent.luma.len() == self.background.len()
+                    && [recent.fine.len(), recent.means.len()] == [CELLS; 2]
+            })
+            && (0..=BACKGROUND_PICTURES).contains(&self.pictures)
+    }
+
+    /// Measures the picture taken at `at`, shrunk already, against the one before.
+    pub(crate) fn measure(
+        &mut self,
+        at: UtcMicros,
+        now: &Shrunk,
+        before: Option<&Shrunk>,
+        chroma: Option<&[LumaPlane<'_>; 2]>,
+    ) -> ViewMeasures {
+        let mut look = std::mem::take(&mut self.look.0);
+        let mut measures = ViewMeasures {
+            colour: chroma.map_or(-1.0, colour),
+            ..ViewMeasures::default()
+        };
+        if look.take(now) {
+            measures.still_share = before.map_or(-1.0, |before| still_share(now, before, STILL));
+            measures.blank_share = look.blank_share();
+            self.against_the_past(at, &look, &mut measures);
+            let noise = self.residues.take(at, now);
+            let motion = self.repeats.take(at, now);
+            measures.repeat_micros = if noise > 0 { noise } else { motion };
+        }
+        self.look.0 = look;
+        measures
+    }
+
+    fn against_the_past(&mut self, at: UtcMicros, look: &Look, measures: &mut ViewMeasures) {
+        let since = self.taken_at.map_or(0, |taken| at.micros_since(taken));
+        if !look.same_size(self.width, self.height) || !(0..=LONGEST_GAP).contains(&since) {
+            self.pictures = 0;
+        }
+        let compared = self.references.compare(look);
+        if let Some(compared) = compared {
+            measures.kept_share = compared.kept;
+            measures.flat_share = compared.flat;
+            measures.detail = compared.detail;
+            measures.reference_colour = self.references.colour(&compared);
+        }
+        if self.pictures >= BACKGROUND_PICTURES / 2 {
+            [measures.shift_right, measures.shift_down] = self.shift(look);
+        }
+        if self.pictures == 0 || since >= BACKGROUND_EVERY {
+            self.taken_at = Some(at);
+            self.take_in(look, measures.colour);
+            self.learn(compared);
+        }
+    }
+
+    fn take_in(&mut self, look: &Look, colour: f32) {
+        if self.pictures == 0 {
+            (self.width, self.height) = (look.width, look.height);
+            self.background.clear();
+            // Four pixels of 255 levels in eighths: at most 8,160.
+            self.background
+                .extend(look.luma.iter().map(|&luma| luma.wrapping_mul(PARTS as i16)));
+            self.recent.clear();
+            self.remember(look, colour);
+            self.pictures = 1;
+            return;
+        }
+        self.remember(look, colour);
+        self.pictures = (self.pictures + 1).min(BACKGROUND_PICTURES);
+        let weight = self.pictures;
+        for (mean, &luma) in self.background.iter_mut().zip(&look.luma) {
+            let difference = i32::from(luma) * PARTS - i32::from(*mean);
+            // Rounded away from zero, or a small difference would never be taken in.
+            let step = (difference + difference.signum() * (weight - 1)) / weight;
+            *mean = (i32::from(*mean) + step) as i16;
+        }
+    }
+
+    fn remember(&mut self, look: &Look, colour: f32) {
+        // The memory of the oldest one is used again.
+        let mut recent = if self.recent.len() >= VIEW_PICTURES {
+            self.recent.pop_front().unwrap_or_default()
+        } else {
+            Recent::default()
+        };
+        recent.luma.clone_from(&look.luma);
+        recent.fine.clone_from(&look.fine);
+        recent.means.clone_from(&look.means);
+        recent.colour = colour;
+        self.recent.push_back(recent);
+    }
+
+    /// Learns the first view, and the same view in another light.
+    fn learn(&mut self, compared: Option<Comparison>) {
+        let Some(compared) = compared else {
+            if self.references.is_empty() && self.pictures >= FIRST_VIEW_PICTURES {
+                self.add_view();
+            }
+            return;
+        };
+        let other = (RELATED..OTHER_LIGHT).contains(&compared.kept)
+            && compared.flat <= MOST_FLAT
+            && !(0.0..0.6).contains(&compared.detail);
+        self.other_light = if other { self.other_light + 1 } else { 0 };
+        if self.other_light >= LEARN_PICTURES {
+            self.other_light = 0;
+            self.add_view();
+        }
+    }
+
+    fn add_view(&mut self) {
+        if self.recent.is_empty() {
+            return;
+        }
+        let luma = (0..self.background.len()).map(|pixel| {
+            let mut values: Vec<i16> = self.recent.iter().map(|recent| recent.luma[pixel]).collect();
+            let middle = values.len() / 2;
+            *values.select_nth_unstable(middle).1
+        });
+        let middle_of = |of: &dyn Fn(&Recent) -> f32| {
+            let mut values: Vec<f32> = self.recent.iter().map(of).collect();
+            median(&mut values).unwrap_or(0.0)
+        };
+        let look = Look {
+            width: self.width,
+            height: self.height,
+            luma: luma.collect(),
+            means: (0..CELLS)
+                .map(|cell| middle_of(&|recent| recent.means[cell]))
+                .collect(),
+            fine: (0..CELLS)
+                .map(|cell| middle_of(&|recent| recent.fine[cell]))
+                .collect(),
+            spread: Vec::new(),
+        };
+        let colour = middle_of(&|recent| recent.colour);
+        if let Some(view) = Reference::new(&look, colour) {
+            self.references.add(view);
+        }
+    }
+
+    /// How far the picture lies to the right of and below the background, in shares of its width: the median
+    /// over the cells of one step of B. D. Lucas and T. Kanade, IJCAI 1981. Good to about a pixel and a half of
+    /// 80; beyond, it tells the direction still.
+    fn shift(&self, look: &Look) -> [f32; 2] {
+        let (width, height) = (self.width, self.height);
+        let (mut rights, mut downs) = (Vec::with_capacity(CELLS), Vec::with_capacity(CELLS));
+        for (cell, columns, rows) in cells(width, height) {
+            if has_text(cell) {
+                continue;
+            }
+            let (mut xx, mut xy, mut yy, mut xt, mut yt) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
+            for y in rows.start.max(1)..rows.end.min(height - 1) {
+                for x in columns.start.max(1)..columns.end.min(width - 1) {
+                    let offset = y * width + x;
+                    let mean = |offset: usize| i32::from(self.background[offset]);
+                    let right = mean(offset + 1) - mean(offset - 1);
+                    let down = mean(offset + width) - mean(offset - width);
+                    let change = i32::from(look.luma[offset]) * PARTS - mean(offset);
+                    xx += i64::from(right) * i64::from(right);
+                    xy += i64::from(right) * i64::from(down);
+                    yy += i64::from(down) * i64::from(down);
+                    xt += i64::from(right) * i64::from(change);
+                    yt += i64::from(down) * i64::from(change);
+                }
+            }
+            let [xx, xy, yy, xt, yt] = [xx, xy, yy, xt, yt].map(|sum| sum as f32);
+            let (determinant, trace) = (xx * yy - xy * xy, xx + yy);
+            // Two directions of edges, well above the noise: 32nds of a level, squared, over some 25 pixels.
+            if trace < 200_000.0 || determinant < 0.02 * trace * trace {
+                continue;
+            }
+            // The gradient spans two pixels, hence the factor.
+            rights.push(-2.0 * (yy * xt - xy * yt) / determinant);
+            downs.push(-2.0 * (xx * yt - xy * xt) / determinant);
+        }
+        if rights.len() < 6 {
+            return [0.0; 2];
+        }
+        [rights, downs].map(|mut values| {
+            let pixels = median(&mut values).unwrap_or(0.0);
+            (pixels / width as f32).clamp(-0.2, 0.2)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Many live cameras in one extractor, a third of them at fault in turn: the others lose no frame.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use mineseal_schemas::Frame;
+use support::rtsp::{LOGIN, Server, can_serve, free_port};
+use support::{World, camera, once, settings};
+
+/// Threads and open descriptors of this process.
+fn held() -> (usize, usize) {
+    let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+/// `healthy` cameras on a server that lives, `faulty` ones on a server that dies, comes back, stands still and goes
+/// on, in turns, for `rounds` of some eleven seconds.
+async fn neighbours(healthy: u32, faulty: u32, rounds: u32) {
+    if !can_serve() {
+        return;
+    }
+    let world = World::new().await;
+    std::fs::write(world.path("gate"), format!("{}:{}\n", LOGIN[0], LOGIN[1])).unwrap();
+    let (good, bad) = (free_port(), free_port());
+    let _living = Server::start(good, LOGIN);
+    let mut dying = Server::start(bad, LOGIN);
+    for number in 1..=healthy + faulty {
+        let port = if number <= healthy { good } else { bad };
+        let mut registered = camera(number, Path::new("x"), 5.0);
+        registered.source = format!("rtsp://127.0.0.1:{port}/live");
+        registered.credential = Some("gate".to_owned());
+        world.register(&registered).await;
+    }
+    let mut settings = settings(false);
+    settings.credentials_directory = world.folder.path().to_owned();
+    settings.picture_width = 160;
+    let extractor = world.extractor(settings);
+    let all = (healthy + faulty) as usize;
+    let each_has = |frames: &[Frame], least: usize| {
+        let by_camera = once(frames);
+        by_camera.len() == all && by_camera.values().all(|frames| frames.len() >= least)
+    };
+    world
+        .collect(Duration::from_secs(120), |frames: &[Frame]| each_has(frames, 5))
+        .await;
+    let before = held();
+    for _ in 0..rounds {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        drop(dying);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        dying = Server::start(bad, LOGIN);
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        dying.signal("-STOP");
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        dying.signal("-CONT");
+    }
+    // The faulty ones come back once more.
+    let frames = world
+        .collect(Duration::from_secs(60), |frames: &[Frame]| {
+            let seen = once(frames);
+            let last_session = |frames: &Vec<Frame>| {
+                let last = frames.last().unwrap().session;
+                frames.iter().filter(|frame| frame.session == last).count() >= 5
+            };
+            seen.len() == all
+                && seen.values().all(|frames| {
+                    frames.len() >= rounds as usize * 50
+                        || frames[0].session != frames[frames.len() - 1].session
+                })
+                && seen.values().all(last_session)
+        })
+        .await;
+    let after = held();
+    extractor.stop().await;
+    let mut openings = 0;
+    for (number, frames) in (1..).zip(once(&frames).into_values()) {
+        if number > healthy {
+            let mut sessions: Vec<_> = frames.iter().map(|frame| frame.session).collect();
+            sessions.dedup();
+            assert!(sessions.len() > 1, "camera {number} never broke off");
+            openings += sessions.len();
+            continue;
+        }
+        for (index, frame) in frames.iter().enumerate() {
+            assert_eq!(
+                frame.session, frames[0].session,
+                "camera {number} was opened anew"
+            );
+            assert_eq!(frame.sequence, index as i64, "camera {number}");
+            assert!(!frame.corrupt, "camera {number}");
+        }
+        for pair in frames.windows(2) {
+            let step = pair[1].media_time_micros - pair[0].media_time_micros;
+            assert!((160_000..=240_000).contains(&step), "camera {number}: {step} µs");
+        }
+    }
+    println!(
+        "{openings} openings of {faulty} faulty cameras; threads and descriptors {before:?} before, {after:?} after"
+    );
+    let room = faulty as usize + 8;
+    assert!(
+        after.0 <= before.0 + room && after.1 <= before.1 + room,
+        "{before:?} {after:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthy_cameras_lose_no_frame_beside_faulty_ones() {
+    neighbours(8, 4, 1).await;
+}
+
+/// `make long-cameras`: 64 cameras for ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes more than ten minutes"]
+async fn sixty_four_cameras_for_ten_minutes() {
+    neighbours(43, 21, 55).await;
+}

@@ -1,0 +1,69 @@
+//! A real RTSP server, as a process.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+pub(crate) const LOGIN: [&str; 2] = ["operator", "s3c:ret/1"];
+
+pub(crate) struct Server(Child);
+
+impl Server {
+    pub(crate) fn start(port: u16, login: [&str; 2]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/video/tests/rtsp_server.py");
+        let mut process = Command::new("/usr/bin/python3")
+            .arg(script)
+            .arg(port.to_string())
+            .args(login)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        assert_eq!(line, "ready\n");
+        Self(process)
+    }
+}
+
+impl Server {
+    /// Sends it a signal, such as `-STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .arg(name)
+            .arg(self.0.id().to_string())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Whether there is an RTSP server to test with.
+pub(crate) fn can_serve() -> bool {
+    let python = Command::new("/usr/bin/python3")
+        .args(["-c", "import gi; gi.require_version('GstRtspServer', '1.0')"])
+        .stderr(Stdio::null())
+        .status();
+    if python.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    println!("skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent");
+    false
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
