@@ -173,6 +173,25 @@ impl YoloxDetector {
         }
     }
 
+    /// Each launch of the net for `pictures` pictures and how long it takes, all `times` together, run over and over.
+    ///
+    /// # Errors
+    /// Where the net does not run on a device, or that fails.
+    #[cfg(any(feature = "cuda", feature = "emulation"))]
+    pub fn profile_on_device(
+        &mut self,
+        pictures: usize,
+        times: usize,
+    ) -> Result<Vec<(String, std::time::Duration)>, DetectorError> {
+        match &mut self.device {
+            Some(device) => device.profile(pictures, times),
+            None => Err(DetectorError::Device {
+                device: Device::Cpu,
+                reason: "only devices are profiled".to_owned(),
+            }),
+        }
+    }
+
     /// What the net says of every cell of a picture, before any threshold: rows of centre x and y, width, height (as
     /// the head gives them), objectness and one number for each class of the card (both before the sigmoid); cells
     /// by rows, from the finest level to the coarsest. For comparison with other programs that run the same net.

@@ -8,6 +8,7 @@
 
 #define DEVICE __device__ __forceinline__
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+#define KERNEL_MANY(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define BLOCK_SHARED __shared__
 
 // Two halves in one register, as two floats; the first lies in the lower bits.
@@ -33,6 +34,44 @@ DEVICE float quick_divide(float x, float y) { return __fdividef(x, y); }
 
 // 16 bytes that no thread of the launch writes.
 DEVICE uint4 load_constant(const void* place) { return __ldg(static_cast<const uint4*>(place)); }
+
+DEVICE float4 load_constant_floats(const float* place) { return __ldg(reinterpret_cast<const float4*>(place)); }
+
+// The same, and zeros without touching memory where it does not hold. No branch: many such loads can be under way at once.
+DEVICE uint4 load_constant_if(bool holds, const uint4* place) {
+    uint4 loaded;
+    asm("{ .reg .pred p; setp.ne.s32 p, %5, 0; mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0;"
+        " @p ld.global.nc.v4.b32 {%0, %1, %2, %3}, [%4]; }"
+        : "=&r"(loaded.x), "=&r"(loaded.y), "=&r"(loaded.z), "=&r"(loaded.w)
+        : "l"(place), "r"(static_cast<int>(holds)));
+    return loaded;
+}
+
+DEVICE uint2 load_constant_if(bool holds, const uint2* place) {
+    uint2 loaded;
+    asm("{ .reg .pred p; setp.ne.s32 p, %3, 0; mov.b32 %0, 0; mov.b32 %1, 0; @p ld.global.nc.v2.b32 {%0, %1}, [%2]; }"
+        : "=&r"(loaded.x), "=&r"(loaded.y)
+        : "l"(place), "r"(static_cast<int>(holds)));
+    return loaded;
+}
+
+DEVICE unsigned load_constant_if(bool holds, const unsigned* place) {
+    unsigned loaded;
+    asm("{ .reg .pred p; setp.ne.s32 p, %2, 0; mov.b32 %0, 0; @p ld.global.nc.b32 %0, [%1]; }"
+        : "=&r"(loaded)
+        : "l"(place), "r"(static_cast<int>(holds)));
+    return loaded;
+}
+
+// Two of the four bytes of a word, the lower or the upper, as halves: 1024 + byte has the byte as its lowest bits.
+DEVICE unsigned lower_bytes(unsigned word) {
+    const unsigned raised = __byte_perm(word, 0x64646464u, 0x4140);
+    const unsigned thousand = 0x64006400u;
+    const __half2 pair = __hsub2(*reinterpret_cast<const __half2*>(&raised), *reinterpret_cast<const __half2*>(&thousand));
+    return *reinterpret_cast<const unsigned*>(&pair);
+}
+
+DEVICE unsigned upper_bytes(unsigned word) { return lower_bytes(word >> 16); }
 
 // c += a b of a 16x16 and a 16x8 tile, f16 into f32; each lane of the warp holds its part of the tiles (PTX ISA,
 // mma.m16n8k16).

@@ -14,6 +14,7 @@
 struct uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct float2 { float x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
 
 namespace emulation {
 
@@ -178,6 +179,7 @@ inline void run(void (*kernel)(const void*), const void* parameters, const unsig
 
 #define DEVICE inline
 #define KERNEL(threads) static void
+#define KERNEL_MANY(threads, blocks) static void
 #define BLOCK_SHARED static thread_local
 #define blockIdx (emulation::machine().block_index)
 #define threadIdx (emulation::Index{emulation::machine().current, 0, 0})
@@ -208,6 +210,33 @@ DEVICE uint4 load_constant(const void* place) {
     std::memcpy(&loaded, place, sizeof loaded);
     return loaded;
 }
+
+DEVICE float4 load_constant_floats(const float* place) {
+    if (reinterpret_cast<uintptr_t>(place) % 16 != 0) ++emulation::machine().faults;
+    float4 loaded;
+    std::memcpy(&loaded, place, sizeof loaded);
+    return loaded;
+}
+
+template <typename Vector>
+Vector load_if(bool holds, const Vector* place) {
+    Vector loaded;
+    std::memset(&loaded, 0, sizeof loaded);
+    if (!holds) return loaded;
+    if (reinterpret_cast<uintptr_t>(place) % sizeof loaded != 0) ++emulation::machine().faults;
+    std::memcpy(&loaded, place, sizeof loaded);
+    return loaded;
+}
+
+DEVICE uint4 load_constant_if(bool holds, const uint4* place) { return load_if(holds, place); }
+DEVICE uint2 load_constant_if(bool holds, const uint2* place) { return load_if(holds, place); }
+DEVICE unsigned load_constant_if(bool holds, const unsigned* place) { return load_if(holds, place); }
+
+DEVICE unsigned lower_bytes(unsigned word) {
+    return pack(static_cast<float>(word & 255), static_cast<float>(word >> 8 & 255));
+}
+
+DEVICE unsigned upper_bytes(unsigned word) { return lower_bytes(word >> 16); }
 
 DEVICE void multiply_add(float (&c)[4], unsigned a0, unsigned a1, unsigned a2, unsigned a3, unsigned b0, unsigned b1) {
     emulation::Warp& warp = emulation::warp();

@@ -11,10 +11,10 @@ typedef uint16_t half_bits;
 struct PixelsParameters {
     const half_bits* input;
     // Packed: `src/packing.rs`.
-    const uint4* weight;
+    const half_bits* weight;
     const float* bias;
-    // Depthwise, of 32 channels each: 9 taps; biases.
-    const half_bits* taps;
+    // Depthwise, of each chunk's channels: 9 taps; biases.
+    const float* taps;
     const float* tap_bias;
     // Added before SiLU: a map of half the height and width, each pixel four times. Null for none.
     const half_bits* before;

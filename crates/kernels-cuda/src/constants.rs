@@ -138,7 +138,7 @@ impl Constants {
             return misfit("depthwise convolution", reason);
         }
         Ok(Separable {
-            taps: self.halves(&packing::depthwise(weight, channels)),
+            taps: self.floats(&packing::depthwise(weight, channels), 1),
             tap_bias: self.floats(bias, CHUNK),
             stride,
             pointwise,

@@ -9,11 +9,11 @@ use cudarc::driver::sys::{
     CUdeviceptr, CUevent_flags, CUfunction, CUgraphInstantiate_flags, CUmodule,
     CUstreamCaptureMode,
 };
-use cudarc::driver::{CudaContext, CudaGraph, CudaStream, DriverError, result, sys};
+use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaStream, DriverError, result, sys};
 
 use crate::error::KernelError;
 use crate::executor::{Machine, Program};
-use crate::operation::{Bases, Kernel};
+use crate::operation::{Bases, Kernel, Launch, Step, kernels};
 use crate::plan::{CANDIDATES_OFFSET, INPUT_OFFSET};
 
 /// The compiled kernels; empty where there was no compiler.
@@ -87,8 +87,8 @@ impl Device {
             functions: Vec::new(),
             name,
         };
-        for (kernel, name) in Kernel::ALL {
-            let name = CString::new(name).unwrap_or_default();
+        for kernel in kernels() {
+            let name = CString::new(kernel).unwrap_or_default();
             // SAFETY: the module was loaded above and is unloaded when the device is dropped.
             let function = unsafe { result::module::get_function(module, name) };
             device
@@ -207,11 +207,13 @@ impl Drop for PinnedMemory {
 /// One user of a device: a stream, memory to work in, and a graph for each program. Fields are dropped in this order.
 pub(crate) struct Stream {
     graphs: Vec<CudaGraph>,
+    /// The first is the one that everything else waits for; the others are the further lanes of graphs.
     stream: Arc<CudaStream>,
+    lanes: Vec<Arc<CudaStream>>,
     work: DeviceMemory,
     input: PinnedMemory,
     answer: PinnedMemory,
-    _constants: Arc<DeviceMemory>,
+    constants: Arc<DeviceMemory>,
     programs: Arc<[Program]>,
     device: Arc<Device>,
 }
@@ -228,37 +230,36 @@ impl Stream {
         device.bind()?;
         let most = |length: fn(&Program) -> usize| programs.iter().map(length).max().unwrap_or(0);
         let stream = device.context.new_stream().map_err(failed("make a stream"))?;
+        let more = most(|program| program.lanes).saturating_sub(1);
+        let lanes = (0..more).map(|_| device.context.new_stream().map_err(failed("make a stream")));
         let mut made = Self {
             graphs: Vec::with_capacity(programs.len()),
             stream,
+            lanes: lanes.collect::<Result<_, _>>()?,
             work: DeviceMemory::new(device, most(|program| program.work_bytes))?,
             input: PinnedMemory::new(
                 device,
                 most(|program| INPUT_OFFSET + program.pictures * program.picture_bytes),
             )?,
             answer: PinnedMemory::new(device, most(Program::first_answer))?,
-            _constants: Arc::clone(constants),
+            constants: Arc::clone(constants),
             programs: Arc::clone(programs),
             device: Arc::clone(device),
         };
-        let bases = Bases {
-            constants: constants.address,
-            work: made.work.address,
-        };
         for program in programs.iter() {
-            let graph = made.capture(program, bases)?;
+            let graph = made.capture(program)?;
             made.graphs.push(graph);
         }
         Ok(made)
     }
 
     /// Makes a program into one graph, which is then started with one call.
-    fn capture(&self, program: &Program, bases: Bases) -> Result<CudaGraph, KernelError> {
+    fn capture(&self, program: &Program) -> Result<CudaGraph, KernelError> {
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
         self.stream
             .begin_capture(mode)
             .map_err(failed("begin a graph"))?;
-        let written = self.write_down(program, bases);
+        let written = self.write_down(program);
         let graph = self.stream.end_capture(CUgraphInstantiate_flags(0));
         written?;
         let graph = graph.map_err(failed("end a graph"))?;
@@ -270,17 +271,46 @@ impl Stream {
         Ok(graph)
     }
 
-    fn write_down(&self, program: &Program, bases: Bases) -> Result<(), KernelError> {
+    fn bases(&self) -> Bases {
+        Bases {
+            constants: self.constants.address,
+            work: self.work.address,
+        }
+    }
+
+    fn event(&self) -> Result<CudaEvent, KernelError> {
+        let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
+        let event = self.device.context.new_event(flags).map_err(failed("make an event"))?;
+        event.record(&self.stream).map_err(failed("record an event"))?;
+        Ok(event)
+    }
+
+    fn write_down(&self, program: &Program) -> Result<(), KernelError> {
         let stream = self.stream.cu_stream();
         let count = self.work.address + program.answer.start as u64;
         // SAFETY: the answer lies in the memory that programs work in.
         unsafe { result::memset_d8_async(count, 0, CANDIDATES_OFFSET, stream) }
             .map_err(failed("clear the count"))?;
-        for launch in &program.launches {
+        program.steps.iter().try_for_each(|step| match step {
+            Step::Launch(launch) => self.launch(launch, self.lane(launch.lane)),
+            Step::Wait { lane, other } => self
+                .lane(*lane)
+                .join(self.lane(*other))
+                .map_err(failed("let one lane wait for another")),
+        })
+    }
+
+    fn lane(&self, number: usize) -> &CudaStream {
+        let further = number.checked_sub(1).and_then(|further| self.lanes.get(further));
+        further.unwrap_or(&self.stream)
+    }
+
+    fn launch(&self, launch: &Launch, stream: &CudaStream) -> Result<(), KernelError> {
+        {
             let Some(function) = self.device.function(launch.kernel) else {
                 return Err(KernelError::NoKernels);
             };
-            let parameters = launch.operation.parameters(bases);
+            let parameters = launch.operation.parameters(self.bases());
             let mut pointers: [*mut c_void; 1] = [parameters.as_ptr().cast_mut()];
             let [x, y, z] = launch.grid;
             // SAFETY: the parameters are the structure that this kernel takes, which the driver copies before it
@@ -292,7 +322,7 @@ impl Stream {
                     (x, y, z),
                     (launch.threads, 1, 1),
                     0,
-                    stream,
+                    stream.cu_stream(),
                     &mut pointers,
                 )
             }
@@ -311,6 +341,14 @@ impl Stream {
             None => Err(KernelError::NoKernels),
         }
     }
+}
+
+/// By the device's clock.
+fn between(begun: &CudaEvent, ended: &CudaEvent) -> Result<Duration, KernelError> {
+    let milliseconds = begun
+        .elapsed_ms(ended)
+        .map_err(failed("read the device's clock"))?;
+    Ok(Duration::from_secs_f64(f64::from(milliseconds) / 1000.0))
 }
 
 impl Machine for Stream {
@@ -348,23 +386,27 @@ impl Machine for Stream {
 
     fn repeat(&mut self, program: usize, times: usize) -> Result<Duration, KernelError> {
         self.device.bind()?;
-        let event = || {
-            let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
-            self.device
-                .context
-                .new_event(flags)
-                .map_err(failed("make an event"))
-        };
-        let (begun, ended) = (event()?, event()?);
-        begun.record(&self.stream).map_err(failed("record an event"))?;
+        let begun = self.event()?;
         for _ in 0..times {
             self.start(program)?;
         }
-        ended.record(&self.stream).map_err(failed("record an event"))?;
+        let ended = self.event()?;
         self.wait()?;
-        let milliseconds = begun
-            .elapsed_ms(&ended)
-            .map_err(failed("read the device's clock"))?;
-        Ok(Duration::from_secs_f64(f64::from(milliseconds) / 1000.0))
+        between(&begun, &ended)
+    }
+
+    fn profile(&mut self, program: usize, times: usize) -> Result<Vec<Duration>, KernelError> {
+        self.device.bind()?;
+        let timed = self.programs[program].launch_steps().map(|launch| {
+            self.launch(launch, &self.stream)?;
+            let begun = self.event()?;
+            for _ in 0..times {
+                self.launch(launch, &self.stream)?;
+            }
+            let ended = self.event()?;
+            self.wait()?;
+            between(&begun, &ended)
+        });
+        timed.collect()
     }
 }

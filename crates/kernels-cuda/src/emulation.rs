@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::KernelError;
 use crate::executor::{Machine, Program};
-use crate::operation::{Bases, Kernel};
+use crate::operation::{Bases, Launch};
 
 unsafe extern "C" {
     /// `kernels/emulation.cpp`.
@@ -83,16 +83,19 @@ impl Host {
     }
 
     fn launch_all(&mut self, program: usize) -> Result<(), KernelError> {
-        let program = &self.programs[program];
-        let answer = program.answer.start;
+        let answer = self.programs[program].answer.start;
         self.work.bytes_mut()[answer..answer + 4].fill(0);
+        let programs = Arc::clone(&self.programs);
+        programs[program].launch_steps().try_for_each(|launch| self.launch(launch))
+    }
+
+    fn launch(&mut self, launch: &Launch) -> Result<(), KernelError> {
         let bases = Bases {
             constants: self.constants.address(),
             work: self.work.lines.as_mut_ptr() as u64,
         };
-        for launch in &program.launches {
-            let name = Kernel::ALL.iter().find(|(kernel, _)| *kernel == launch.kernel);
-            let name = CString::new(name.map_or("", |(_, name)| name)).unwrap_or_default();
+        {
+            let name = CString::new(launch.kernel).unwrap_or_default();
             let parameters = launch.operation.parameters(bases);
             // SAFETY: the parameters are the structure that the kernel of this name takes, and all its addresses lie in
             // the two memories, which live on and of which nobody else holds a reference to the one that is written.
@@ -141,5 +144,17 @@ impl Machine for Host {
             self.launch_all(program)?;
         }
         Ok(started.elapsed())
+    }
+
+    fn profile(&mut self, program: usize, times: usize) -> Result<Vec<Duration>, KernelError> {
+        let programs = Arc::clone(&self.programs);
+        let timed = programs[program].launch_steps().map(|launch| {
+            let started = Instant::now();
+            for _ in 0..times {
+                self.launch(launch)?;
+            }
+            Ok(started.elapsed())
+        });
+        timed.collect()
     }
 }

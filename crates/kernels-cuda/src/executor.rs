@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::constants::Constants;
 use crate::error::KernelError;
-use crate::operation::{Candidate, Launch};
+use crate::operation::{Candidate, Launch, Step};
 use crate::plan::{CANDIDATES_OFFSET, CELL, INPUT_OFFSET};
 
 /// Candidates for each picture that are brought back at once, without asking how many there are.
@@ -35,7 +35,8 @@ pub(crate) enum Loaded {
 pub struct Program {
     pub(crate) pictures: usize,
     pub(crate) picture_bytes: usize,
-    pub(crate) launches: Vec<Launch>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) lanes: usize,
     pub(crate) work_bytes: usize,
     pub(crate) answer: Range<usize>,
     pub(crate) boxes: Range<usize>,
@@ -54,7 +55,14 @@ impl Program {
     /// How many kernels are launched.
     #[must_use]
     pub fn launches(&self) -> usize {
-        self.launches.len()
+        self.launch_steps().count()
+    }
+
+    pub(crate) fn launch_steps(&self) -> impl Iterator<Item = &Launch> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Launch(launch) => Some(launch),
+            Step::Wait { .. } => None,
+        })
     }
 
     /// Bytes that are brought back at once.
@@ -73,6 +81,8 @@ pub(crate) trait Machine: Send {
     fn read(&mut self, bytes: Range<usize>) -> Result<Vec<u8>, KernelError>;
     /// Runs a program over and over on what was uploaded last; how long all took together.
     fn repeat(&mut self, program: usize, times: usize) -> Result<Duration, KernelError>;
+    /// Runs each launch of a program over and over; how long each took, all `times` together.
+    fn profile(&mut self, program: usize, times: usize) -> Result<Vec<Duration>, KernelError>;
 }
 
 /// Runs the programs of a net, one for each size of a batch.
@@ -288,6 +298,18 @@ impl Executor {
     pub fn repeat(&mut self, pictures: usize, times: usize) -> Result<Duration, KernelError> {
         let program = self.program(pictures)?;
         self.machine.repeat(program, times)
+    }
+
+    /// Runs each launch for `pictures` pictures `times` times in a row: what it is, and how long all together took. A
+    /// launch that follows itself finds in the caches what it would not find there in its place in the net.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn profile(&mut self, pictures: usize, times: usize) -> Result<Vec<(String, Duration)>, KernelError> {
+        let index = self.program(pictures)?;
+        let durations = self.machine.profile(index, times)?;
+        let labels = self.programs[index].launch_steps().map(Launch::label);
+        Ok(labels.zip(durations).collect())
     }
 
     /// Any bytes of the working memory.

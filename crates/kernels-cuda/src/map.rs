@@ -18,6 +18,8 @@ pub(crate) struct Regions {
     /// First byte and length, by first byte, never touching.
     free: Vec<Range<usize>>,
     end: usize,
+    /// What is given back stays as it is.
+    kept: bool,
 }
 
 impl Regions {
@@ -41,7 +43,15 @@ impl Regions {
         start..self.end
     }
 
+    /// From now on, what is given back is not used again: launches run side by side.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
     fn give_back(&mut self, region: Range<usize>) {
+        if self.kept {
+            return;
+        }
         let index = self.free.partition_point(|one| one.start < region.start);
         self.free.insert(index, region);
         let mut joined: Vec<Range<usize>> = Vec::with_capacity(self.free.len());

@@ -38,54 +38,113 @@ impl Bases {
     }
 }
 
-/// A kernel. `MT`, tiles of 16 pixels in a warp, and `NC`, chunks of 32 outputs, are part of the names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kernel {
-    Pointwise1x1,
-    Pointwise1x2,
-    Pointwise2x1,
-    Pointwise2x2,
-    Pointwise2x4,
-    Separable1x1,
-    Separable1x2,
-    Separable1x4,
-    Separable2x1,
-    Separable2x2,
-    Stem,
-    Pool,
-    PredictBoxes,
-    PredictClasses,
+/// The name of a kernel in the image.
+pub(crate) type Kernel = &'static str;
+
+/// All kernels, by their names.
+#[cfg(feature = "device")]
+pub(crate) fn kernels() -> impl Iterator<Item = Kernel> {
+    let convolutions = TILINGS.iter().map(|tiling| tiling.kernel);
+    convolutions.chain(["stem", "pool", "predict_boxes", "predict_classes"])
 }
 
-impl Kernel {
-    /// With their names in the image.
-    pub(crate) const ALL: [(Self, &'static str); 14] = [
-        (Self::Pointwise1x1, "pointwise_1_1"),
-        (Self::Pointwise1x2, "pointwise_1_2"),
-        (Self::Pointwise2x1, "pointwise_2_1"),
-        (Self::Pointwise2x2, "pointwise_2_2"),
-        (Self::Pointwise2x4, "pointwise_2_4"),
-        (Self::Separable1x1, "separable_1_1"),
-        (Self::Separable1x2, "separable_1_2"),
-        (Self::Separable1x4, "separable_1_4"),
-        (Self::Separable2x1, "separable_2_1"),
-        (Self::Separable2x2, "separable_2_2"),
-        (Self::Stem, "stem"),
-        (Self::Pool, "pool"),
-        (Self::PredictBoxes, "predict_boxes"),
-        (Self::PredictClasses, "predict_classes"),
-    ];
+/// A kernel for convolutions of pixels, and what it takes on at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiling {
+    pub(crate) kernel: Kernel,
+    /// What stands before the 1x1 convolution.
+    pub(crate) depthwise: Depthwise,
+    /// Tiles of 16 pixels in a warp.
+    pub(crate) tiles: usize,
+    /// Chunks of 32 outputs in a warp.
+    pub(crate) chunks: usize,
+    /// Whether a lane has 4 inputs, not 8.
+    pub(crate) half: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depthwise {
+    Nothing,
+    /// Rows are multiples of a lane's pixels.
+    Stride(usize),
+    /// Rows and strides as they come.
+    Any,
+}
+
+const fn tiling(kernel: Kernel, depthwise: Depthwise, (tiles, chunks): (usize, usize), half: bool) -> Tiling {
+    Tiling {
+        kernel,
+        depthwise,
+        tiles,
+        chunks,
+        half,
+    }
+}
+
+/// Of each kind, what takes on most first.
+pub(crate) const TILINGS: [Tiling; 23] = [
+    tiling("pointwise_2_2", Depthwise::Nothing, (2, 2), false),
+    tiling("pointwise_2_1", Depthwise::Nothing, (2, 1), false),
+    tiling("pointwise_1_2", Depthwise::Nothing, (1, 2), false),
+    tiling("pointwise_1_1", Depthwise::Nothing, (1, 1), false),
+    tiling("pointwise_h_2_1", Depthwise::Nothing, (2, 1), true),
+    tiling("pointwise_h_1_1", Depthwise::Nothing, (1, 1), true),
+    tiling("separable_any_4", Depthwise::Any, (1, 4), false),
+    tiling("separable_any_2", Depthwise::Any, (1, 2), false),
+    tiling("separable_any_1", Depthwise::Any, (1, 1), false),
+    tiling("separable_any_h", Depthwise::Any, (1, 1), true),
+    tiling("separable_s1_2_2", Depthwise::Stride(1), (2, 2), false),
+    tiling("separable_s1_1_4", Depthwise::Stride(1), (1, 4), false),
+    tiling("separable_s1_1_2", Depthwise::Stride(1), (1, 2), false),
+    tiling("separable_s1_2_1", Depthwise::Stride(1), (2, 1), false),
+    tiling("separable_s1_1_1", Depthwise::Stride(1), (1, 1), false),
+    tiling("separable_s1_h_2_1", Depthwise::Stride(1), (2, 1), true),
+    tiling("separable_s1_h_1_1", Depthwise::Stride(1), (1, 1), true),
+    tiling("separable_s2_2_2", Depthwise::Stride(2), (2, 2), false),
+    tiling("separable_s2_1_4", Depthwise::Stride(2), (1, 4), false),
+    tiling("separable_s2_1_2", Depthwise::Stride(2), (1, 2), false),
+    tiling("separable_s2_1_1", Depthwise::Stride(2), (1, 1), false),
+    tiling("separable_s2_h_2_1", Depthwise::Stride(2), (2, 1), true),
+    tiling("separable_s2_h_1_1", Depthwise::Stride(2), (1, 1), true),
+];
+
+/// What runs side by side: launches of one lane run in their order, those of two lanes in any.
+pub(crate) type Lane = usize;
+
+/// One step of a plan.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Launch(Launch),
+    /// What comes later on `lane` begins after everything that was written down for `other` up to here.
+    Wait { lane: Lane, other: Lane },
 }
 
 /// One launch of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
+    pub(crate) lane: Lane,
     pub(crate) kernel: Kernel,
     /// Blocks.
     pub(crate) grid: [u32; 3],
     /// In a block.
     pub(crate) threads: u32,
     pub(crate) operation: Operation,
+}
+
+impl Launch {
+    /// For people.
+    pub(crate) fn label(&self) -> String {
+        let name = self.kernel;
+        match &self.operation {
+            Operation::Pixels(it) => format!(
+                "{name} {} pixels, {} to {} channels, stride {}",
+                it.pixels, it.inputs, it.outputs, it.stride
+            ),
+            Operation::Stem(it) => format!("{name} {}x{}", it.input_size.1, it.input_size.0),
+            Operation::Pool(it) => format!("{name} {} pixels of {} channels", it.pixels, it.channels),
+            Operation::Predict(it) => format!("{name} {} pixels of {} channels", it.pixels, it.inputs),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -18,18 +18,24 @@ fn at(weight: &[f32], (outputs, inputs): (usize, usize), output: usize, input: u
     }
 }
 
-/// A 1x1 convolution `[outputs, inputs]`: for each chunk of 32 outputs, chunk of 32 inputs and tile of 8 outputs, 8
-/// numbers for each lane.
+/// Inputs of a lane: half as many where there are so few that the others would be idle.
+pub(crate) fn inputs_of_lane(inputs: usize) -> usize {
+    if inputs <= CHUNK / 2 { LANE / 2 } else { LANE }
+}
+
+/// A 1x1 convolution `[outputs, inputs]`: for each chunk of 32 outputs, chunk of inputs and tile of 8 outputs, the
+/// numbers of each lane.
 pub(crate) fn pointwise(weight: &[f32], outputs: usize, inputs: usize) -> Vec<f16> {
+    let own = inputs_of_lane(inputs);
     let mut packed = Vec::new();
     for output_chunk in 0..outputs.div_ceil(CHUNK) {
-        for input_chunk in 0..inputs.div_ceil(CHUNK) {
+        for input_chunk in 0..inputs.div_ceil(4 * own) {
             for tile in 0..CHUNK / COLUMNS {
                 for lane in 0..LANES {
                     let (g, t) = (lane / 4, lane % 4);
                     let output = CHUNK * output_chunk + LANE * (g / 2) + 2 * tile + g % 2;
-                    let input = CHUNK * input_chunk + LANE * t;
-                    packed.extend((0..LANE).map(|k| at(weight, (outputs, inputs), output, input + k)));
+                    let input = 4 * own * input_chunk + own * t;
+                    packed.extend((0..own).map(|k| at(weight, (outputs, inputs), output, input + k)));
                 }
             }
         }
@@ -49,12 +55,14 @@ pub(crate) fn prediction(weight: &[f32], outputs: usize, inputs: usize) -> Vec<f
     packed
 }
 
-/// A depthwise convolution `[channels, 3, 3]`: for each chunk of 32 channels 9 taps of them.
-pub(crate) fn depthwise(weight: &[f32], channels: usize) -> Vec<f16> {
+/// A depthwise convolution `[channels, 3, 3]`: for each chunk of channels 9 taps of them.
+pub(crate) fn depthwise(weight: &[f32], channels: usize) -> Vec<f32> {
+    let chunk = 4 * inputs_of_lane(channels);
     let mut packed = Vec::new();
-    for chunk in 0..channels.div_ceil(CHUNK) {
+    for first in (0..channels).step_by(chunk) {
         for tap in 0..9 {
-            packed.extend((0..CHUNK).map(|k| at(weight, (channels, 9), CHUNK * chunk + k, tap)));
+            let taps = (first..first + chunk).map(|channel| weight.get(channel * 9 + tap));
+            packed.extend(taps.map(|tap| tap.copied().unwrap_or_default()));
         }
     }
     packed

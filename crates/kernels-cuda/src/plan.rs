@@ -7,16 +7,18 @@ use crate::error::{KernelError, misfit};
 use crate::executor::Program;
 use crate::map::{Map, Regions, View};
 use crate::operation::{
-    Candidate, Kernel, Launch, Operation, Pixels, Place, Pool, Predict, Space, StemOperation,
+    Candidate, Depthwise, Kernel, Lane, Launch, Operation, Pixels, Place, Pool, Predict, Space, Step,
+    StemOperation, TILINGS, Tiling,
 };
-use crate::packing::{CHUNK, LANE};
+use crate::packing::{CHUNK, LANE, inputs_of_lane};
 
 /// Pixels of the tensor cores' tile, and warps in a block.
 const TILE: usize = 16;
 const WARPS: usize = 4;
 const THREADS: u32 = 128;
-/// Fewer warps than this leave a large device idle: its multiprocessors, each with some warps to change between.
-const BUSY_WARPS: usize = 132 * 16;
+/// Fewer warps than these leave a large device idle: its multiprocessors, each with some warps to change between.
+const BUSY_POINTWISE: usize = 132 * 16;
+const BUSY_SEPARABLE: usize = 132 * 8;
 /// The input begins behind the number of its pictures.
 pub(crate) const INPUT_OFFSET: usize = 256;
 /// The candidates lie behind their number.
@@ -24,9 +26,6 @@ pub(crate) const CANDIDATES_OFFSET: usize = 32;
 /// Numbers that are kept for a cell, of the box and of the classes.
 pub(crate) const CELL: usize = 8;
 const COLOURS: usize = 3;
-
-/// Which kernel, tiles of pixels in a warp, and chunks of outputs in a warp.
-type Tiling = (Kernel, usize, usize);
 
 /// Below these, cells are no candidates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,12 +69,15 @@ pub struct Beside<'a> {
 pub struct Plan {
     settings: PlanSettings,
     regions: Rc<RefCell<Regions>>,
-    launches: Vec<Launch>,
+    steps: Vec<Step>,
+    lane: Lane,
+    lanes: usize,
     answer: Range<usize>,
     boxes: Range<usize>,
     classes: Option<Range<usize>>,
     capacity: usize,
-    tiling: fn(bool, usize, usize) -> Tiling,
+    #[cfg(test)]
+    always: Option<&'static Tiling>,
     /// The first cell of each level, and the number of all.
     first_cells: [usize; 4],
 }
@@ -113,14 +115,34 @@ impl Plan {
         Ok(Self {
             settings,
             regions: Rc::new(RefCell::new(regions)),
-            launches: Vec::new(),
+            steps: Vec::new(),
+            lane: 0,
+            lanes: 1,
             answer,
             boxes,
             classes,
             capacity,
-            tiling,
+            #[cfg(test)]
+            always: None,
             first_cells,
         })
+    }
+
+    /// What follows runs beside what the first lane does from here on, after all that it has done so far. From the first
+    /// branch on, memory is not used again.
+    pub fn branch(&mut self) {
+        self.regions.borrow_mut().keep();
+        self.lane = self.lanes;
+        self.lanes += 1;
+        self.steps.push(Step::Wait {
+            lane: self.lane,
+            other: 0,
+        });
+    }
+
+    /// Back to the first lane.
+    pub fn trunk(&mut self) {
+        self.lane = 0;
     }
 
     /// A map whose numbers are left over from an earlier one.
@@ -131,18 +153,22 @@ impl Plan {
 
     /// Takes this kernel for all convolutions of its kind.
     #[cfg(test)]
-    pub(crate) fn always(&mut self, tiling: fn(bool, usize, usize) -> (Kernel, usize, usize)) {
-        self.tiling = tiling;
+    pub(crate) fn always(&mut self, tiling: &'static Tiling) {
+        self.always = Some(tiling);
     }
 
     /// What is run.
     #[must_use]
-    pub fn finish(self) -> Program {
+    pub fn finish(mut self) -> Program {
+        // All lanes end where the first one ends.
+        self.steps
+            .extend((1..self.lanes).map(|other| Step::Wait { lane: 0, other }));
         let work_bytes = self.regions.borrow().length();
         Program {
             pictures: self.settings.pictures,
             picture_bytes: self.settings.height * self.settings.width * COLOURS,
-            launches: self.launches,
+            steps: self.steps,
+            lanes: self.lanes,
             work_bytes,
             answer: self.answer,
             boxes: self.boxes,
@@ -157,12 +183,13 @@ impl Plan {
         for (target, source) in blocks.iter_mut().zip(grid) {
             *target = number(source)? as u32;
         }
-        self.launches.push(Launch {
+        self.steps.push(Step::Launch(Launch {
+            lane: self.lane,
             kernel,
             grid: blocks,
             threads: THREADS,
             operation,
-        });
+        }));
         Ok(())
     }
 
@@ -192,7 +219,7 @@ impl Plan {
             output_pitch: number(view.pitch)?,
         };
         let grid = [(width / 2).div_ceil(32), (height / 2).div_ceil(8), pictures];
-        self.launch(Kernel::Stem, grid, Operation::Stem(operation))?;
+        self.launch("stem", grid, Operation::Stem(operation))?;
         Ok(output)
     }
 
@@ -328,13 +355,16 @@ impl Plan {
             least: self.settings.limits.least_objectness,
         };
         number(self.settings.pictures * input.height * input.width)?;
-        let (kernel, tiles, chunks) = (self.tiling)(depthwise.is_some(), pixels, layer.outputs);
+        let stride = depthwise.map(|layer| layer.stride);
+        let tiling = tiling(stride, pixels, size.1, layer.inputs, layer.outputs);
+        #[cfg(test)]
+        let tiling = self.always.unwrap_or(tiling);
         let grid = [
-            pixels.div_ceil(TILE * tiles * WARPS),
-            layer.outputs.div_ceil(CHUNK) / chunks,
+            pixels.div_ceil(TILE * tiling.tiles * WARPS),
+            layer.outputs.div_ceil(CHUNK) / tiling.chunks,
             1,
         ];
-        self.launch(kernel, grid, Operation::Pixels(Box::new(operation)))
+        self.launch(tiling.kernel, grid, Operation::Pixels(Box::new(operation)))
     }
 
     /// Of a map with four equal parts: the first part's maxima over windows of 5, 9 and 13 into the others.
@@ -368,7 +398,7 @@ impl Plan {
             let lanes = pixels * (part / LANE);
             number(lanes)?;
             self.launch(
-                Kernel::Pool,
+                "pool",
                 [lanes.div_ceil(THREADS as usize), 1, 1],
                 Operation::Pool(operation),
             )?;
@@ -389,7 +419,7 @@ impl Plan {
         if layer.outputs != 5 {
             return misfit("prediction", format!("{} outputs for a box", layer.outputs));
         }
-        self.predict(Kernel::PredictBoxes, layer, input, level)
+        self.predict("predict_boxes", layer, input, level)
     }
 
     /// The classes of a level's cells whose objectness is high enough, and from them the candidates. The boxes must have
@@ -403,7 +433,7 @@ impl Plan {
         input: View<'_>,
         level: usize,
     ) -> Result<(), KernelError> {
-        self.predict(Kernel::PredictClasses, layer, input, level)
+        self.predict("predict_classes", layer, input, level)
     }
 
     fn predict(
@@ -466,30 +496,27 @@ impl Plan {
     }
 }
 
-/// A warp with more of both reads less, but a
-/// small map then leaves the device idle.
-fn tiling(depthwise: bool, pixels: usize, outputs: usize) -> Tiling {
+/// The kernel for a convolution: `stride` is that of the depthwise one before it, of rows of `width` pixels of the output.
+///
+/// A warp that takes on more reads less, and computes the depthwise part less often; but where the map is small it leaves the
+/// device idle. The first that keeps the device busy is taken, and else the one that takes on least.
+fn tiling(stride: Option<usize>, pixels: usize, width: usize, inputs: usize, outputs: usize) -> &'static Tiling {
     let all_chunks = outputs.div_ceil(CHUNK);
-    let warps = |tiles: usize, chunks: usize| pixels.div_ceil(TILE * tiles) * (all_chunks / chunks);
-    let choices: &[Tiling] = match depthwise {
-        false => &[
-            (Kernel::Pointwise2x2, 2, 2),
-            (Kernel::Pointwise2x1, 2, 1),
-            (Kernel::Pointwise1x2, 1, 2),
-            (Kernel::Pointwise1x1, 1, 1),
-        ],
-        // The depthwise part is computed anew for each share of the outputs.
-        true => &[
-            (Kernel::Separable1x4, 1, 4),
-            (Kernel::Separable1x2, 1, 2),
-            (Kernel::Separable1x1, 1, 1),
-        ],
+    let half = inputs_of_lane(inputs) < LANE;
+    let fits = |tiling: &&Tiling, depthwise: Depthwise| {
+        tiling.depthwise == depthwise
+            && tiling.half == half
+            && all_chunks.is_multiple_of(tiling.chunks)
+            && (!matches!(depthwise, Depthwise::Stride(_)) || width.is_multiple_of(2 * tiling.tiles))
     };
-    let possible = || choices.iter().filter(|(_, _, chunks)| all_chunks.is_multiple_of(*chunks));
-    let busy = possible().find(|&&(_, tiles, chunks)| warps(tiles, chunks) >= BUSY_WARPS);
-    let smallest = possible().next_back();
-    let &choice = busy.or(smallest).unwrap_or(&choices[choices.len() - 1]);
-    choice
+    let wanted = stride.map_or(Depthwise::Nothing, Depthwise::Stride);
+    let warps = |tiling: &Tiling| pixels.div_ceil(TILE * tiling.tiles) * (all_chunks / tiling.chunks);
+    let enough = if stride.is_some() { BUSY_SEPARABLE } else { BUSY_POINTWISE };
+    let of_kind = |depthwise: Depthwise| TILINGS.iter().filter(move |tiling| fits(tiling, depthwise));
+    let busy = of_kind(wanted).find(|tiling| warps(tiling) >= enough);
+    let least = of_kind(wanted).next_back().or_else(|| of_kind(Depthwise::Any).next_back());
+    // Every kind has a kernel that takes on one chunk.
+    busy.or(least).unwrap_or(&TILINGS[0])
 }
 
 /// The kernels count in 32 bits.

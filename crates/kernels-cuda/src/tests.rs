@@ -3,7 +3,7 @@
 
 use half::f16;
 
-use crate::operation::Kernel;
+use crate::operation::{Depthwise, TILINGS, Tiling};
 use crate::{
     Beside, Candidate, Constants, Executor, KernelError, Limits, Map, Plan, PlanSettings, Processor, View,
 };
@@ -105,7 +105,7 @@ struct Case {
 /// Numbers between one map's pixels that belong to somebody else.
 const GAP: usize = 8;
 
-fn check(processor: &Processor, case: Case, tiling: Option<fn(bool, usize, usize) -> (Kernel, usize, usize)>) {
+fn check(processor: &Processor, case: Case, tiling: Option<&'static Tiling>) {
     let what = format!("{} {case:?}", processor.name());
     let Case {
         pictures,
@@ -289,34 +289,32 @@ fn what_stands_beside_is_added() {
 
 #[test]
 fn every_tiling_computes_the_same() {
-    type Choice = fn(bool, usize, usize) -> (Kernel, usize, usize);
-    let pointwise: [Choice; 5] = [
-        |_, _, _| (Kernel::Pointwise1x1, 1, 1),
-        |_, _, _| (Kernel::Pointwise1x2, 1, 2),
-        |_, _, _| (Kernel::Pointwise2x1, 2, 1),
-        |_, _, _| (Kernel::Pointwise2x2, 2, 2),
-        |_, _, _| (Kernel::Pointwise2x4, 2, 4),
-    ];
-    let separable: [Choice; 5] = [
-        |_, _, _| (Kernel::Separable1x1, 1, 1),
-        |_, _, _| (Kernel::Separable1x2, 1, 2),
-        |_, _, _| (Kernel::Separable1x4, 1, 4),
-        |_, _, _| (Kernel::Separable2x1, 2, 1),
-        |_, _, _| (Kernel::Separable2x2, 2, 2),
-    ];
     for processor in processors() {
-        for (depthwise, choices) in [(false, pointwise), (true, separable)] {
-            for choice in choices {
+        for tiling in &TILINGS {
+            let strides: &[usize] = match tiling.depthwise {
+                Depthwise::Nothing => &[1],
+                Depthwise::Stride(1) => &[1],
+                Depthwise::Stride(_) => &[2],
+                Depthwise::Any => &[1, 2],
+            };
+            for &stride in strides {
+                // Rows of the output are 12 pixels, or 11 where that does not matter.
+                let width = match tiling.depthwise {
+                    Depthwise::Stride(2) => 23,
+                    Depthwise::Stride(_) => 12,
+                    _ => 11,
+                };
                 let case = Case {
-                    inputs: 48,
+                    inputs: if tiling.half { 16 } else { 48 },
                     outputs: 128,
                     height: 9,
-                    width: 13,
+                    width,
+                    stride,
                     residual: true,
-                    depthwise,
+                    depthwise: tiling.depthwise != Depthwise::Nothing,
                     ..CASE
                 };
-                check(&processor, case, Some(choice));
+                check(&processor, case, Some(tiling));
             }
         }
     }
@@ -553,4 +551,72 @@ fn weights_and_maps_that_do_not_fit_are_refused() {
     assert!(plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), small.view()).is_ok());
     let other = plan.map(8, 4, 8);
     assert!(plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), other.view()).is_err());
+}
+
+/// Microseconds of every kernel that can compute the convolutions of YOLOX-Nano at 640x384: how `plan.rs` came to its
+/// choices.
+#[test]
+#[ignore = "prints times, on a device alone"]
+#[cfg(feature = "device")]
+fn times_of_all_tilings() {
+    const TIMES: usize = 50;
+    let device = Processor::device(0).unwrap();
+    // Height and width of the output, inputs, outputs, stride of a depthwise convolution before.
+    let shapes = [
+        (96, 160, 16, 32, Some(2)),
+        (96, 160, 32, 32, None),
+        (96, 160, 16, 16, None),
+        (96, 160, 16, 16, Some(1)),
+        (48, 80, 32, 64, Some(2)),
+        (48, 80, 64, 64, None),
+        (48, 80, 32, 32, None),
+        (48, 80, 32, 32, Some(1)),
+        (48, 80, 64, 64, Some(1)),
+        (24, 40, 64, 128, Some(2)),
+        (24, 40, 128, 128, None),
+        (24, 40, 64, 64, None),
+        (24, 40, 64, 64, Some(1)),
+        (12, 20, 128, 256, Some(2)),
+        (12, 20, 256, 256, None),
+        (12, 20, 512, 256, None),
+        (12, 20, 128, 128, None),
+        (12, 20, 128, 128, Some(1)),
+        (12, 20, 64, 64, Some(1)),
+    ];
+    for pictures in [1, 8, 32] {
+        for (height, width, inputs, outputs, stride) in shapes {
+            let mut line = String::new();
+            for tiling in &TILINGS {
+                let fits = match (tiling.depthwise, stride) {
+                    (Depthwise::Nothing, None) | (Depthwise::Any, Some(_)) => true,
+                    (Depthwise::Stride(own), Some(stride)) => own == stride && width % (2 * tiling.tiles) == 0,
+                    _ => false,
+                };
+                if !fits || tiling.half != (inputs <= 16) || !usize::div_ceil(outputs, 32).is_multiple_of(tiling.chunks) {
+                    continue;
+                }
+                let mut numbers = Numbers(1);
+                let mut constants = Constants::new();
+                let weight = numbers.many(outputs * inputs, 0.1);
+                let pointwise = constants.pointwise(&weight, &vec![0.1; outputs], true).unwrap();
+                let mut plan = Plan::new(settings(pictures, 32, 32)).unwrap();
+                plan.always(tiling);
+                let step = stride.unwrap_or(1);
+                let input = plan.map(inputs, height * step, width * step);
+                if stride.is_some() {
+                    let taps = numbers.many(inputs * 9, 0.3);
+                    let separable = constants.separable(&taps, &vec![0.1; inputs], step, pointwise).unwrap();
+                    plan.separable(&separable, input.view()).unwrap();
+                } else {
+                    plan.pointwise(&pointwise, input.view()).unwrap();
+                }
+                drop(input);
+                let mut executor = Executor::new(&device, &constants, vec![plan.finish()]).unwrap();
+                let profile = executor.profile(pictures, TIMES).unwrap();
+                let microseconds = profile[0].1.as_secs_f64() * 1e6 / TIMES as f64;
+                line += &format!("  {} {microseconds:.1}", tiling.kernel);
+            }
+            println!("TIME {pictures} x {height}x{width} {inputs}->{outputs} {stride:?}:{line}");
+        }
+    }
 }

@@ -185,6 +185,15 @@ impl DeviceDetector {
         Ok(rows)
     }
 
+    /// Each launch and how long it takes.
+    pub(crate) fn profile(
+        &mut self,
+        pictures: usize,
+        times: usize,
+    ) -> Result<Vec<(String, Duration)>, DetectorError> {
+        Ok(self.executor.profile(pictures, times)?)
+    }
+
     /// Looks at what was uploaded last over and over.
     pub(crate) fn repeat(&mut self, pictures: usize, times: usize) -> Result<Duration, DetectorError> {
         Ok(self.executor.repeat(pictures, times)?)

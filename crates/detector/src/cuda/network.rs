@@ -14,7 +14,14 @@ pub(super) struct DeviceNetwork {
     dark4: Stage,
     dark5: LastStage,
     neck: Neck,
-    head: Vec<LevelHead>,
+    head: [LevelHead; 3],
+}
+
+/// What the neck's way back joins: features at stride 8, and maps whose second parts are written.
+struct Joined {
+    p3: Map,
+    for_n3: Map,
+    for_n4: Map,
 }
 
 struct Stage {
@@ -58,7 +65,10 @@ impl DeviceNetwork {
     ) -> Result<Self, LoadError> {
         let darknet = path.at("backbone.backbone");
         let (weight, bias) = darknet.at("stem.conv.conv").convolution(base, 12, 3)?;
-        let levels = [4 * base, 8 * base, 16 * base].into_iter().enumerate();
+        let level = |loader: &mut Loader<'_>, number: usize| {
+            let inputs = (4 * base) << number;
+            LevelHead::load(loader, &path.at("head"), number, (inputs, 4 * base), classes)
+        };
         Ok(Self {
             stem: loader.constants.stem(&weight, &bias)?,
             dark2: Stage::load(loader, &darknet.at("dark2"), base)?,
@@ -66,15 +76,12 @@ impl DeviceNetwork {
             dark4: Stage::load(loader, &darknet.at("dark4"), 4 * base)?,
             dark5: LastStage::load(loader, &darknet.at("dark5"), 8 * base)?,
             neck: Neck::load(loader, &path.at("backbone"), base)?,
-            head: levels
-                .map(|(number, inputs)| {
-                    LevelHead::load(loader, &path.at("head"), number, (inputs, 4 * base), classes)
-                })
-                .collect::<Result<_, _>>()?,
+            head: [level(loader, 0)?, level(loader, 1)?, level(loader, 2)?],
         })
     }
 
-    /// Writes all layers down.
+    /// Writes all layers down. The fine levels' heads run beside what follows for the coarser ones, which is too small to
+    /// fill a device.
     pub(super) fn plan(&self, plan: &mut Plan) -> Result<(), KernelError> {
         let entered = plan.stem(&self.stem)?;
         let dark2 = self.dark2.plan(plan, &entered)?;
@@ -83,11 +90,17 @@ impl DeviceNetwork {
         drop(dark2);
         let dark4 = self.dark4.plan(plan, &dark3)?;
         let dark5 = self.dark5.plan(plan, &dark4)?;
-        let levels = self.neck.plan(plan, [dark3, dark4, dark5])?;
-        for (number, (head, features)) in self.head.iter().zip(levels).enumerate() {
-            head.plan(plan, features, number)?;
-        }
-        Ok(())
+        let [fine, middle, coarse] = &self.head;
+        let joined = self.neck.coarse_to_fine(plan, [dark3, dark4, dark5])?;
+        plan.branch();
+        fine.plan(plan, &joined.p3, 0)?;
+        plan.trunk();
+        let n3 = self.neck.fine_to_middle(plan, &joined)?;
+        plan.branch();
+        middle.plan(plan, &n3, 1)?;
+        plan.trunk();
+        let n4 = self.neck.middle_to_coarse(plan, &joined, &n3)?;
+        coarse.plan(plan, &n4, 2)
     }
 }
 
@@ -144,8 +157,8 @@ impl Neck {
         })
     }
 
-    /// Features at strides 8, 16 and 32. What two layers join lies in one map, into whose parts they write.
-    fn plan(&self, plan: &mut Plan, [dark3, dark4, dark5]: [Map; 3]) -> Result<[Map; 3], KernelError> {
+    /// What two layers join lies in one map, into whose parts they write.
+    fn coarse_to_fine(&self, plan: &mut Plan, [dark3, dark4, dark5]: [Map; 3]) -> Result<Joined, KernelError> {
         let size = |map: &Map| (map.height(), map.width());
         let (fine, middle) = (dark3.channels(), dark4.channels());
         let for_n4 = plan.map(2 * middle, dark5.height(), dark5.width());
@@ -159,22 +172,23 @@ impl Neck {
         plan.pointwise_into(&self.reduce, p4.view(), Beside::default(), reduced)?;
         drop(p4);
         let p3 = self.fine_to_p3.plan(plan, reduced, dark3.view(), size(&dark3))?;
-        drop(dark3);
-        plan.separable_into(
-            &self.down_from_p3,
-            p3.view(),
-            Beside::default(),
-            for_n3.part(0..fine)?,
-        )?;
-        let n3 = self.coarse_to_n3.plan(plan, for_n3.view())?;
-        plan.separable_into(
-            &self.down_from_n3,
-            n3.view(),
-            Beside::default(),
-            for_n4.part(0..middle)?,
-        )?;
-        let n4 = self.coarse_to_n4.plan(plan, for_n4.view())?;
-        Ok([p3, n3, n4])
+        Ok(Joined { p3, for_n3, for_n4 })
+    }
+
+    /// Features at stride 16.
+    fn fine_to_middle(&self, plan: &mut Plan, joined: &Joined) -> Result<Map, KernelError> {
+        let Joined { p3, for_n3, .. } = joined;
+        let down = for_n3.part(0..p3.channels())?;
+        plan.separable_into(&self.down_from_p3, p3.view(), Beside::default(), down)?;
+        self.coarse_to_n3.plan(plan, for_n3.view())
+    }
+
+    /// Features at stride 32.
+    fn middle_to_coarse(&self, plan: &mut Plan, joined: &Joined, n3: &Map) -> Result<Map, KernelError> {
+        let Joined { for_n4, .. } = joined;
+        let down = for_n4.part(0..n3.channels())?;
+        plan.separable_into(&self.down_from_n3, n3.view(), Beside::default(), down)?;
+        self.coarse_to_n4.plan(plan, for_n4.view())
     }
 }
 
@@ -215,9 +229,8 @@ impl LevelHead {
     }
 
     /// The second convolution of the classes is left out where no box is wanted.
-    fn plan(&self, plan: &mut Plan, features: Map, level: usize) -> Result<(), KernelError> {
+    fn plan(&self, plan: &mut Plan, features: &Map, level: usize) -> Result<(), KernelError> {
         let stem = plan.pointwise(&self.stem, features.view())?;
-        drop(features);
         let [first, second] = &self.box_way;
         let middle = plan.separable(first, stem.view())?;
         let boxes = plan.separable(second, middle.view())?;
