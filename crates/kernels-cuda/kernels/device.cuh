@@ -63,6 +63,17 @@ DEVICE unsigned load_constant_if(bool holds, const unsigned* place) {
     return loaded;
 }
 
+// As load_constant_if, of what this thread may write later.
+DEVICE uint4 load_if(bool holds, const void* place) {
+    uint4 loaded;
+    asm volatile("{ .reg .pred p; setp.ne.s32 p, %5, 0; mov.b32 %0, 0; mov.b32 %1, 0; mov.b32 %2, 0; mov.b32 %3, 0;"
+        " @p ld.global.v4.b32 {%0, %1, %2, %3}, [%4]; }"
+        : "=&r"(loaded.x), "=&r"(loaded.y), "=&r"(loaded.z), "=&r"(loaded.w)
+        : "l"(place), "r"(static_cast<int>(holds))
+        : "memory");
+    return loaded;
+}
+
 // Two of the four bytes of a word, the lower or the upper, as halves: 1024 + byte has the byte as its lowest bits.
 DEVICE unsigned lower_bytes(unsigned word) {
     const unsigned raised = __byte_perm(word, 0x64646464u, 0x4140);

@@ -19,12 +19,12 @@ struct Entry {
 #define PIXELS(name) {#name, entered<const PixelsParameters, name>}
 
 const Entry ENTRIES[] = {
-    PIXELS(pointwise_1_1), PIXELS(pointwise_1_2), PIXELS(pointwise_2_1), PIXELS(pointwise_2_2),
+    PIXELS(pointwise_1_1), PIXELS(pointwise_2_1),
     PIXELS(pointwise_h_1_1), PIXELS(pointwise_h_2_1),
     PIXELS(separable_any_1), PIXELS(separable_any_2), PIXELS(separable_any_4), PIXELS(separable_any_h),
     PIXELS(separable_s1_1_1), PIXELS(separable_s1_1_2), PIXELS(separable_s1_1_4), PIXELS(separable_s1_2_1),
-    PIXELS(separable_s1_2_2), PIXELS(separable_s1_h_1_1), PIXELS(separable_s1_h_2_1),
-    PIXELS(separable_s2_1_1), PIXELS(separable_s2_1_2), PIXELS(separable_s2_1_4), PIXELS(separable_s2_2_2),
+    PIXELS(separable_s1_h_1_1), PIXELS(separable_s1_h_2_1),
+    PIXELS(separable_s2_1_1), PIXELS(separable_s2_1_2), PIXELS(separable_s2_1_4),
     PIXELS(separable_s2_h_1_1), PIXELS(separable_s2_h_2_1),
     {"stem", entered<const StemParameters, stem>},
     {"pool", entered<const PoolParameters, pool>},

@@ -219,7 +219,7 @@ DEVICE float4 load_constant_floats(const float* place) {
 }
 
 template <typename Vector>
-Vector load_if(bool holds, const Vector* place) {
+Vector load_vector_if(bool holds, const Vector* place) {
     Vector loaded;
     std::memset(&loaded, 0, sizeof loaded);
     if (!holds) return loaded;
@@ -228,9 +228,11 @@ Vector load_if(bool holds, const Vector* place) {
     return loaded;
 }
 
-DEVICE uint4 load_constant_if(bool holds, const uint4* place) { return load_if(holds, place); }
-DEVICE uint2 load_constant_if(bool holds, const uint2* place) { return load_if(holds, place); }
-DEVICE unsigned load_constant_if(bool holds, const unsigned* place) { return load_if(holds, place); }
+DEVICE uint4 load_constant_if(bool holds, const uint4* place) { return load_vector_if(holds, place); }
+DEVICE uint2 load_constant_if(bool holds, const uint2* place) { return load_vector_if(holds, place); }
+DEVICE unsigned load_constant_if(bool holds, const unsigned* place) { return load_vector_if(holds, place); }
+
+DEVICE uint4 load_if(bool holds, const void* place) { return load_vector_if(holds, static_cast<const uint4*>(place)); }
 
 DEVICE unsigned lower_bytes(unsigned word) {
     return pack(static_cast<float>(word & 255), static_cast<float>(word >> 8 & 255));

@@ -259,51 +259,60 @@ DEVICE void convolve_pixels(const PixelsParameters& p) {
     for (int c = 0; c < NC; ++c) {
         const int channel = CHUNK * (first_chunk + c) + 8 * t;
         if (channel >= p.outputs) continue;
-        float bias[8];
-#pragma unroll
-        for (int k = 0; k < 8; ++k) bias[k] = p.bias[channel + k];
+        // What is added is asked for before anything is computed, for all pixels at once.
+        uint4 before[PIXELS], residual[PIXELS];
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
-            if (!pixels[i].exists) continue;
-            float numbers[8];
+            const long long number = (pixels[i].picture * (p.height / 2) + pixels[i].row / 2) * (p.width / 2)
+                + pixels[i].column / 2;
+            const bool added = p.before != nullptr && pixels[i].exists;
+            before[i] = load_if(added, p.before + number * p.before_pitch + channel);
+        }
 #pragma unroll
-            for (int k = 0; k < 8; ++k) numbers[k] = sums[i / 2][4 * c + k / 2][2 * (i % 2) + k % 2] + bias[k];
-            if (p.before != nullptr) {
-                const int number = (pixels[i].picture * (p.height / 2) + pixels[i].row / 2) * (p.width / 2)
-                    + pixels[i].column / 2;
-                float more[8];
-                unpack8(load_constant(p.before + static_cast<size_t>(number) * p.before_pitch + channel), more);
+        for (int i = 0; i < PIXELS; ++i) {
+            // It may lie where the output goes: each lane reads its own before it writes it.
+            const bool added = p.residual != nullptr && pixels[i].exists;
+            const long long number = pixels[i].number;
+            residual[i] = load_if(added, p.residual + number * p.residual_pitch + channel);
+        }
+        float bias[8];
 #pragma unroll
-                for (int k = 0; k < 8; ++k) numbers[k] += more[k];
+        for (int k = 0; k < 8; k += 4) {
+            const float4 four = load_constant_floats(p.bias + channel + k);
+            bias[k] = four.x;
+            bias[k + 1] = four.y;
+            bias[k + 2] = four.z;
+            bias[k + 3] = four.w;
+        }
+#pragma unroll
+        for (int i = 0; i < PIXELS; ++i) {
+            float numbers[8], more[8];
+            unpack8(before[i], more);
+#pragma unroll
+            for (int k = 0; k < 8; ++k) {
+                numbers[k] = sums[i / 2][4 * c + k / 2][2 * (i % 2) + k % 2] + bias[k] + more[k];
             }
             if (p.silu != 0) {
 #pragma unroll
                 for (int k = 0; k < 8; ++k) numbers[k] = silu(numbers[k]);
             }
-            if (p.residual != nullptr) {
-                // It may lie where the output goes: each lane reads its own before it writes it.
-                const size_t place = static_cast<size_t>(pixels[i].number) * p.residual_pitch + channel;
-                float more[8];
-                unpack8(*reinterpret_cast<const uint4*>(p.residual + place), more);
+            unpack8(residual[i], more);
 #pragma unroll
-                for (int k = 0; k < 8; ++k) numbers[k] += more[k];
-            }
+            for (int k = 0; k < 8; ++k) numbers[k] += more[k];
             const size_t place = static_cast<size_t>(pixels[i].number) * p.output_pitch + channel;
-            *reinterpret_cast<uint4*>(p.output + place) = pack8(numbers);
+            if (pixels[i].exists) *reinterpret_cast<uint4*>(p.output + place) = pack8(numbers);
         }
     }
 }
 
+// Blocks of a multiprocessor: so many warps hide each other's waiting, as long as little has to leave the registers.
 #define POINTWISE(name, MT, NC, CHANNELS) \
-    KERNEL(THREADS) name(const PixelsParameters p) { convolve_pixels<NOTHING, MT, NC, CHANNELS>(p); }
-// Blocks of a multiprocessor: so many warps hide each other's waiting, as long as nothing has to leave the registers.
+    KERNEL_MANY(THREADS, MT * CHANNELS == 16 ? 4 : 1) name(const PixelsParameters p) { convolve_pixels<NOTHING, MT, NC, CHANNELS>(p); }
 #define SEPARABLE(name, STRIDE, MT, NC, CHANNELS) \
     KERNEL_MANY(THREADS, MT * NC >= 4 ? 3 : 4) name(const PixelsParameters p) { convolve_pixels<STRIDE, MT, NC, CHANNELS>(p); }
 
 POINTWISE(pointwise_1_1, 1, 1, 8)
-POINTWISE(pointwise_1_2, 1, 2, 8)
 POINTWISE(pointwise_2_1, 2, 1, 8)
-POINTWISE(pointwise_2_2, 2, 2, 8)
 POINTWISE(pointwise_h_1_1, 1, 1, 4)
 POINTWISE(pointwise_h_2_1, 2, 1, 4)
 // Of rows whose length is no multiple of a lane's pixels.
@@ -316,12 +325,10 @@ SEPARABLE(separable_s1_1_1, 1, 1, 1, 8)
 SEPARABLE(separable_s1_1_2, 1, 1, 2, 8)
 SEPARABLE(separable_s1_1_4, 1, 1, 4, 8)
 SEPARABLE(separable_s1_2_1, 1, 2, 1, 8)
-SEPARABLE(separable_s1_2_2, 1, 2, 2, 8)
 SEPARABLE(separable_s1_h_1_1, 1, 1, 1, 4)
 SEPARABLE(separable_s1_h_2_1, 1, 2, 1, 4)
 SEPARABLE(separable_s2_1_1, 2, 1, 1, 8)
 SEPARABLE(separable_s2_1_2, 2, 1, 2, 8)
 SEPARABLE(separable_s2_1_4, 2, 1, 4, 8)
-SEPARABLE(separable_s2_2_2, 2, 2, 2, 8)
 SEPARABLE(separable_s2_h_1_1, 2, 1, 1, 4)
 SEPARABLE(separable_s2_h_2_1, 2, 2, 1, 4)

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_void};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cudarc::driver::sys::{
@@ -34,6 +34,10 @@ fn reason(error: DriverError) -> String {
     };
     format!("{} ({})", text(error.error_string()), text(error.error_name()))
 }
+
+/// Held while a stream and its graphs are made: what one thread asks of the driver must not fall into the recording of
+/// another's graph.
+static OPENING: Mutex<()> = Mutex::new(());
 
 /// An opened device with the kernels on it.
 pub struct Device {
@@ -74,6 +78,9 @@ impl Device {
         if major < LEAST_CAPABILITY {
             return Err(KernelError::TooOld { name, major, minor });
         }
+        // SAFETY: events order the use of `CudaSlice` by several streams, and there is none here: every stream has memory
+        // of its own. With them, making a stream would wait for the whole device.
+        unsafe { context.disable_event_tracking() };
         // Who waits for the device leaves the processor to those who decode pictures.
         context
             .set_blocking_synchronize()
@@ -227,6 +234,7 @@ impl Stream {
         constants: &Arc<DeviceMemory>,
         programs: &Arc<[Program]>,
     ) -> Result<Self, KernelError> {
+        let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         device.bind()?;
         let most = |length: fn(&Program) -> usize| programs.iter().map(length).max().unwrap_or(0);
         let stream = device.context.new_stream().map_err(failed("make a stream"))?;

@@ -82,10 +82,8 @@ const fn tiling(kernel: Kernel, depthwise: Depthwise, (tiles, chunks): (usize, u
 }
 
 /// Of each kind, what takes on most first.
-pub(crate) const TILINGS: [Tiling; 23] = [
-    tiling("pointwise_2_2", Depthwise::Nothing, (2, 2), false),
+pub(crate) const TILINGS: [Tiling; 19] = [
     tiling("pointwise_2_1", Depthwise::Nothing, (2, 1), false),
-    tiling("pointwise_1_2", Depthwise::Nothing, (1, 2), false),
     tiling("pointwise_1_1", Depthwise::Nothing, (1, 1), false),
     tiling("pointwise_h_2_1", Depthwise::Nothing, (2, 1), true),
     tiling("pointwise_h_1_1", Depthwise::Nothing, (1, 1), true),
@@ -93,14 +91,12 @@ pub(crate) const TILINGS: [Tiling; 23] = [
     tiling("separable_any_2", Depthwise::Any, (1, 2), false),
     tiling("separable_any_1", Depthwise::Any, (1, 1), false),
     tiling("separable_any_h", Depthwise::Any, (1, 1), true),
-    tiling("separable_s1_2_2", Depthwise::Stride(1), (2, 2), false),
     tiling("separable_s1_1_4", Depthwise::Stride(1), (1, 4), false),
     tiling("separable_s1_1_2", Depthwise::Stride(1), (1, 2), false),
     tiling("separable_s1_2_1", Depthwise::Stride(1), (2, 1), false),
     tiling("separable_s1_1_1", Depthwise::Stride(1), (1, 1), false),
     tiling("separable_s1_h_2_1", Depthwise::Stride(1), (2, 1), true),
     tiling("separable_s1_h_1_1", Depthwise::Stride(1), (1, 1), true),
-    tiling("separable_s2_2_2", Depthwise::Stride(2), (2, 2), false),
     tiling("separable_s2_1_4", Depthwise::Stride(2), (1, 4), false),
     tiling("separable_s2_1_2", Depthwise::Stride(2), (1, 2), false),
     tiling("separable_s2_1_1", Depthwise::Stride(2), (1, 1), false),
