@@ -38,7 +38,9 @@ fn compile_for_devices(image: &Path) -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let mut command = Command::new(&compiler);
-    command.args(["-fatbin", "-O3", "-std=c++17", "--compress-mode=size"]).args(TARGETS);
+    command
+        .args(["-fatbin", "-O3", "-std=c++17", "--compress-mode=size"])
+        .args(TARGETS);
     let status = command
         .arg("-o")
         .arg(image)

@@ -103,7 +103,13 @@ mod rounds {
                     println!("{{\"launches\": [{}]}}", lines.join(", "));
                 }
                 ["decoded", batch, threads, seconds] => {
-                    let rate = decoded(&detector, &jpegs, batch.parse()?, threads.parse()?, seconds.parse()?)?;
+                    let rate = decoded(
+                        &detector,
+                        &jpegs,
+                        batch.parse()?,
+                        threads.parse()?,
+                        seconds.parse()?,
+                    )?;
                     println!("{{\"pictures_per_second\": {rate:.1}}}");
                 }
                 _ => return Err(format!("unknown command {line:?}").into()),

@@ -93,7 +93,8 @@ impl YoloxDetector {
         if settings.device != Device::Cpu {
             return Err(DetectorError::Device {
                 device: settings.device,
-                reason: "this program was built without CUDA; `make gpu-bin` builds one that has it".to_owned(),
+                reason: "this program was built without CUDA; `make gpu-bin` builds one that has it"
+                    .to_owned(),
             });
         }
         let network = Network::load(&file, (class_count, &places), running)?;

@@ -2,12 +2,7 @@
 //! inputs are small; with `cuda` it is the first one of the machine, and where `MINESEAL_REQUIRE_DEVICE` is set, its
 //! absence is a failure.
 #![cfg(any(feature = "cuda", feature = "emulation"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod support {
     pub(crate) mod weights;
@@ -121,7 +116,10 @@ fn every_cell_says_what_it_says_on_the_processor() {
                 let distances: Vec<f32> = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).collect();
                 let largest = distances.iter().copied().fold(0.0, f32::max);
                 let mean = distances.iter().sum::<f32>() / distances.len() as f32;
-                println!("{device} {}: largest {largest:.4}, mean {mean:.5}", weights.display());
+                println!(
+                    "{device} {}: largest {largest:.4}, mean {mean:.5}",
+                    weights.display()
+                );
                 assert!(distances.iter().all(|one| one.is_finite()));
                 assert!(largest <= RAW_TOLERANCE, "{largest}");
                 assert!(mean <= RAW_MEAN, "{mean}");
@@ -168,7 +166,8 @@ fn pictures_have_the_same_boxes() {
             score_threshold: THRESHOLD,
             ..DetectorSettings::default()
         };
-        let weights = std::env::var_os("MINESEAL_WEIGHTS").map_or_else(|| own_weights().unwrap(), PathBuf::from);
+        let weights =
+            std::env::var_os("MINESEAL_WEIGHTS").map_or_else(|| own_weights().unwrap(), PathBuf::from);
         let mut here = detector(&weights, Device::Cpu, settings.clone());
         let mut there = detector(&weights, device, settings);
         let mut compared = 0;
@@ -205,7 +204,11 @@ fn a_picture_gives_the_same_alone_and_in_a_batch() {
         let mut another = one.another().unwrap();
         for count in (1..=most).filter(|count| most < 8 || [1, 2, 3, 5, 8, 9, 31, 33, 64].contains(count)) {
             let together: Vec<PictureRef<'_>> = pictures[..count].iter().map(as_picture).collect();
-            assert_eq!(another.detect(&together).unwrap(), alone[..count], "{count} pictures");
+            assert_eq!(
+                another.detect(&together).unwrap(),
+                alone[..count],
+                "{count} pictures"
+            );
         }
     }
 }

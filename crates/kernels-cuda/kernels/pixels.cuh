@@ -259,21 +259,31 @@ DEVICE void convolve_pixels(const PixelsParameters& p) {
     for (int c = 0; c < NC; ++c) {
         const int channel = CHUNK * (first_chunk + c) + 8 * t;
         if (channel >= p.outputs) continue;
-        // What is added is asked for before anything is computed, for all pixels at once.
-        uint4 before[PIXELS], residual[PIXELS];
+        // What is added is asked for of all pixels at once.
+        if (p.before != nullptr) {
+            uint4 before[PIXELS];
 #pragma unroll
-        for (int i = 0; i < PIXELS; ++i) {
-            const long long number = (pixels[i].picture * (p.height / 2) + pixels[i].row / 2) * (p.width / 2)
-                + pixels[i].column / 2;
-            const bool added = p.before != nullptr && pixels[i].exists;
-            before[i] = load_if(added, p.before + number * p.before_pitch + channel);
+            for (int i = 0; i < PIXELS; ++i) {
+                const long long number = (pixels[i].picture * (p.height / 2) + pixels[i].row / 2) * (p.width / 2)
+                    + pixels[i].column / 2;
+                before[i] = load_if(pixels[i].exists, p.before + number * p.before_pitch + channel);
+            }
+#pragma unroll
+            for (int i = 0; i < PIXELS; ++i) {
+                float more[8];
+                unpack8(before[i], more);
+#pragma unroll
+                for (int k = 0; k < 8; ++k) sums[i / 2][4 * c + k / 2][2 * (i % 2) + k % 2] += more[k];
+            }
         }
+        uint4 residual[PIXELS];
+        if (p.residual != nullptr) {
 #pragma unroll
-        for (int i = 0; i < PIXELS; ++i) {
-            // It may lie where the output goes: each lane reads its own before it writes it.
-            const bool added = p.residual != nullptr && pixels[i].exists;
-            const long long number = pixels[i].number;
-            residual[i] = load_if(added, p.residual + number * p.residual_pitch + channel);
+            for (int i = 0; i < PIXELS; ++i) {
+                // It may lie where the output goes: each lane reads its own before it writes it.
+                const long long number = pixels[i].number;
+                residual[i] = load_if(pixels[i].exists, p.residual + number * p.residual_pitch + channel);
+            }
         }
         float bias[8];
 #pragma unroll
@@ -286,19 +296,19 @@ DEVICE void convolve_pixels(const PixelsParameters& p) {
         }
 #pragma unroll
         for (int i = 0; i < PIXELS; ++i) {
-            float numbers[8], more[8];
-            unpack8(before[i], more);
+            float numbers[8];
 #pragma unroll
-            for (int k = 0; k < 8; ++k) {
-                numbers[k] = sums[i / 2][4 * c + k / 2][2 * (i % 2) + k % 2] + bias[k] + more[k];
-            }
+            for (int k = 0; k < 8; ++k) numbers[k] = sums[i / 2][4 * c + k / 2][2 * (i % 2) + k % 2] + bias[k];
             if (p.silu != 0) {
 #pragma unroll
                 for (int k = 0; k < 8; ++k) numbers[k] = silu(numbers[k]);
             }
-            unpack8(residual[i], more);
+            if (p.residual != nullptr) {
+                float more[8];
+                unpack8(residual[i], more);
 #pragma unroll
-            for (int k = 0; k < 8; ++k) numbers[k] += more[k];
+                for (int k = 0; k < 8; ++k) numbers[k] += more[k];
+            }
             const size_t place = static_cast<size_t>(pixels[i].number) * p.output_pitch + channel;
             if (pixels[i].exists) *reinterpret_cast<uint4*>(p.output + place) = pack8(numbers);
         }
@@ -307,7 +317,7 @@ DEVICE void convolve_pixels(const PixelsParameters& p) {
 
 // Blocks of a multiprocessor: so many warps hide each other's waiting, as long as little has to leave the registers.
 #define POINTWISE(name, MT, NC, CHANNELS) \
-    KERNEL_MANY(THREADS, MT * CHANNELS == 16 ? 4 : 1) name(const PixelsParameters p) { convolve_pixels<NOTHING, MT, NC, CHANNELS>(p); }
+    KERNEL_MANY(THREADS, MT * CHANNELS == 16 ? 4 : 6) name(const PixelsParameters p) { convolve_pixels<NOTHING, MT, NC, CHANNELS>(p); }
 #define SEPARABLE(name, STRIDE, MT, NC, CHANNELS) \
     KERNEL_MANY(THREADS, MT * NC >= 4 ? 3 : 4) name(const PixelsParameters p) { convolve_pixels<STRIDE, MT, NC, CHANNELS>(p); }
 

@@ -106,7 +106,10 @@ impl Constants {
         let outputs = bias.len();
         let inputs = inputs_of("1x1 convolution", weight, outputs)?;
         if !outputs.is_multiple_of(LANE) {
-            return misfit("1x1 convolution", format!("{outputs} outputs, no multiple of {LANE}"));
+            return misfit(
+                "1x1 convolution",
+                format!("{outputs} outputs, no multiple of {LANE}"),
+            );
         }
         Ok(Pointwise {
             weight: self.halves(&packing::pointwise(weight, outputs, inputs)),
@@ -153,7 +156,10 @@ impl Constants {
         let outputs = bias.len();
         let inputs = inputs_of("prediction", weight, outputs)?;
         if outputs > LANE {
-            return misfit("prediction", format!("{outputs} outputs, at most {LANE} are possible"));
+            return misfit(
+                "prediction",
+                format!("{outputs} outputs, at most {LANE} are possible"),
+            );
         }
         Ok(Prediction {
             weight: self.halves(&packing::prediction(weight, outputs, inputs)),
@@ -167,7 +173,10 @@ impl Constants {
 fn inputs_of(operation: &'static str, weight: &[f32], outputs: usize) -> Result<usize, KernelError> {
     let inputs = weight.len().checked_div(outputs).unwrap_or_default();
     if inputs == 0 || inputs * outputs != weight.len() || !inputs.is_multiple_of(LANE) {
-        return misfit(operation, format!("{} weights for {outputs} outputs", weight.len()));
+        return misfit(
+            operation,
+            format!("{} weights for {outputs} outputs", weight.len()),
+        );
     }
     Ok(inputs)
 }

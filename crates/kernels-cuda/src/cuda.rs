@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cudarc::driver::sys::{
-    CUdeviceptr, CUevent_flags, CUfunction, CUgraphInstantiate_flags, CUmodule,
-    CUstreamCaptureMode,
+    CUdeviceptr, CUevent_flags, CUfunction, CUgraphInstantiate_flags, CUmodule, CUstreamCaptureMode,
 };
 use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaStream, DriverError, result, sys};
 
@@ -119,7 +118,6 @@ impl Device {
         let found = self.functions.iter().find(|(one, _)| *one == kernel);
         found.map(|(_, function)| *function)
     }
-
 }
 
 impl Drop for Device {
@@ -264,9 +262,7 @@ impl Stream {
     /// Makes a program into one graph, which is then started with one call.
     fn capture(&self, program: &Program) -> Result<CudaGraph, KernelError> {
         let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        self.stream
-            .begin_capture(mode)
-            .map_err(failed("begin a graph"))?;
+        self.stream.begin_capture(mode).map_err(failed("begin a graph"))?;
         let written = self.write_down(program);
         let graph = self.stream.end_capture(CUgraphInstantiate_flags(0));
         written?;
@@ -288,7 +284,11 @@ impl Stream {
 
     fn event(&self) -> Result<CudaEvent, KernelError> {
         let flags = Some(CUevent_flags::CU_EVENT_DEFAULT);
-        let event = self.device.context.new_event(flags).map_err(failed("make an event"))?;
+        let event = self
+            .device
+            .context
+            .new_event(flags)
+            .map_err(failed("make an event"))?;
         event.record(&self.stream).map_err(failed("record an event"))?;
         Ok(event)
     }

@@ -69,7 +69,11 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(constants: &Arc<Memory>, programs: &Arc<[Program]>) -> Self {
-        let work_bytes = programs.iter().map(|program| program.work_bytes).max().unwrap_or(0);
+        let work_bytes = programs
+            .iter()
+            .map(|program| program.work_bytes)
+            .max()
+            .unwrap_or(0);
         let inputs = programs
             .iter()
             .map(|program| crate::plan::INPUT_OFFSET + program.pictures * program.picture_bytes);
@@ -86,7 +90,9 @@ impl Host {
         let answer = self.programs[program].answer.start;
         self.work.bytes_mut()[answer..answer + 4].fill(0);
         let programs = Arc::clone(&self.programs);
-        programs[program].launch_steps().try_for_each(|launch| self.launch(launch))
+        programs[program]
+            .launch_steps()
+            .try_for_each(|launch| self.launch(launch))
     }
 
     fn launch(&mut self, launch: &Launch) -> Result<(), KernelError> {

@@ -28,7 +28,9 @@ pub enum KernelError {
         minor: i32,
     },
     /// The program was built where CUDA's compiler is missing.
-    #[error("this program was built without CUDA's compiler and has no kernels in it; `make gpu-bin` builds one that has")]
+    #[error(
+        "this program was built without CUDA's compiler and has no kernels in it; `make gpu-bin` builds one that has"
+    )]
     NoKernels,
     /// The driver refused something.
     #[error("CUDA failed to {what}: {reason}")]

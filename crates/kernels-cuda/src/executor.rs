@@ -226,10 +226,16 @@ impl Executor {
 
     /// The smallest program for so many pictures.
     fn program(&self, pictures: usize) -> Result<usize, KernelError> {
-        let found = self.programs.iter().position(|program| program.pictures >= pictures);
+        let found = self
+            .programs
+            .iter()
+            .position(|program| program.pictures >= pictures);
         found.ok_or_else(|| KernelError::Shape {
             operation: "batch",
-            reason: format!("{pictures} pictures, at most {} are possible", self.max_pictures()),
+            reason: format!(
+                "{pictures} pictures, at most {} are possible",
+                self.max_pictures()
+            ),
         })
     }
 

@@ -25,7 +25,11 @@ pub(crate) struct Regions {
 impl Regions {
     pub(crate) fn take(&mut self, length: usize) -> Range<usize> {
         let length = length.next_multiple_of(ALIGNMENT);
-        let fits = self.free.iter().enumerate().filter(|(_, one)| one.len() >= length);
+        let fits = self
+            .free
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| one.len() >= length);
         if let Some((index, _)) = fits.min_by_key(|(_, one)| one.len()) {
             let start = self.free[index].start;
             self.free[index].start += length;
@@ -101,7 +105,9 @@ impl Map {
         (height, width): (usize, usize),
     ) -> Self {
         Self {
-            region: home.borrow_mut().take(pictures * height * width * channels * HALF),
+            region: home
+                .borrow_mut()
+                .take(pictures * height * width * channels * HALF),
             channels,
             height,
             width,
@@ -162,7 +168,12 @@ impl Map {
 #[cfg(test)]
 impl View<'_> {
     /// Some of the input's bytes, taken for a map.
-    pub(crate) fn of_input(offset: usize, pitch: usize, channels: usize, (height, width): (usize, usize)) -> Self {
+    pub(crate) fn of_input(
+        offset: usize,
+        pitch: usize,
+        channels: usize,
+        (height, width): (usize, usize),
+    ) -> Self {
         Self {
             place: Place {
                 space: Space::Work,
@@ -196,7 +207,10 @@ mod tests {
     fn what_was_given_back_is_used_again_and_joined() {
         let mut regions = Regions::default();
         let [first, second, third] = [1000, 256, 512].map(|length| regions.take(length));
-        assert_eq!((first.clone(), second.clone(), third.clone()), (0..1024, 1024..1280, 1280..1792));
+        assert_eq!(
+            (first.clone(), second.clone(), third.clone()),
+            (0..1024, 1024..1280, 1280..1792)
+        );
         regions.give_back(second);
         regions.give_back(first);
         // Both together are large enough.

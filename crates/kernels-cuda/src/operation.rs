@@ -112,7 +112,10 @@ pub(crate) type Lane = usize;
 pub(crate) enum Step {
     Launch(Launch),
     /// What comes later on `lane` begins after everything that was written down for `other` up to here.
-    Wait { lane: Lane, other: Lane },
+    Wait {
+        lane: Lane,
+        other: Lane,
+    },
 }
 
 /// One launch of a plan.

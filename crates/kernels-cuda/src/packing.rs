@@ -94,7 +94,9 @@ pub(crate) fn stem(weight: &[f32], outputs: usize) -> Vec<f16> {
                     let (g, t) = (lane / 4, lane % 4);
                     let output = 16 * group + 4 * (g / 2) + 2 * tile + g % 2;
                     let first = 16 * step + 2 * t;
-                    packed.extend([first, first + 1, first + 8, first + 9].map(|number| product(output, number)));
+                    packed.extend(
+                        [first, first + 1, first + 8, first + 9].map(|number| product(output, number)),
+                    );
                 }
             }
         }

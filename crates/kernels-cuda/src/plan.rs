@@ -7,8 +7,8 @@ use crate::error::{KernelError, misfit};
 use crate::executor::Program;
 use crate::map::{Map, Regions, View};
 use crate::operation::{
-    Candidate, Depthwise, Kernel, Lane, Launch, Operation, Pixels, Place, Pool, Predict, Space, Step,
-    StemOperation, TILINGS, Tiling,
+    Candidate, Depthwise, Kernel, Lane, Launch, Operation, Pixels, Place, Pool, Predict, Space,
+    StemOperation, Step, TILINGS, Tiling,
 };
 use crate::packing::{CHUNK, LANE, inputs_of_lane};
 
@@ -484,7 +484,10 @@ impl Plan {
     fn level(&self, level: usize, size: (usize, usize)) -> Result<usize, KernelError> {
         let expected = |stride: &usize| (self.settings.height / stride, self.settings.width / stride);
         if self.settings.strides.get(level).map(expected) != Some(size) {
-            return misfit("prediction", format!("level {level} of {}x{} cells", size.1, size.0));
+            return misfit(
+                "prediction",
+                format!("level {level} of {}x{} cells", size.1, size.0),
+            );
         }
         Ok(self.first_cells[level])
     }
@@ -501,7 +504,13 @@ impl Plan {
 ///
 /// A warp that takes on more reads less, and computes the depthwise part less often; but where the map is small it leaves the
 /// device idle. The first that keeps the device busy is taken, and else the one that takes on least.
-fn tiling(stride: Option<usize>, pixels: usize, width: usize, inputs: usize, outputs: usize) -> &'static Tiling {
+fn tiling(
+    stride: Option<usize>,
+    pixels: usize,
+    width: usize,
+    inputs: usize,
+    outputs: usize,
+) -> &'static Tiling {
     let all_chunks = outputs.div_ceil(CHUNK);
     let half = inputs_of_lane(inputs) < LANE;
     let fits = |tiling: &&Tiling, depthwise: Depthwise| {
@@ -512,10 +521,16 @@ fn tiling(stride: Option<usize>, pixels: usize, width: usize, inputs: usize, out
     };
     let wanted = stride.map_or(Depthwise::Nothing, Depthwise::Stride);
     let warps = |tiling: &Tiling| pixels.div_ceil(TILE * tiling.tiles) * (all_chunks / tiling.chunks);
-    let enough = if stride.is_some() { BUSY_SEPARABLE } else { BUSY_POINTWISE };
+    let enough = if stride.is_some() {
+        BUSY_SEPARABLE
+    } else {
+        BUSY_POINTWISE
+    };
     let of_kind = |depthwise: Depthwise| TILINGS.iter().filter(move |tiling| fits(tiling, depthwise));
     let busy = of_kind(wanted).find(|tiling| warps(tiling) >= enough);
-    let least = of_kind(wanted).next_back().or_else(|| of_kind(Depthwise::Any).next_back());
+    let least = of_kind(wanted)
+        .next_back()
+        .or_else(|| of_kind(Depthwise::Any).next_back());
     // Every kind has a kernel that takes on one chunk.
     busy.or(least).unwrap_or(&TILINGS[0])
 }
@@ -524,6 +539,9 @@ fn tiling(stride: Option<usize>, pixels: usize, width: usize, inputs: usize, out
 fn number(count: usize) -> Result<i32, KernelError> {
     match i32::try_from(count) {
         Ok(count) => Ok(count),
-        Err(_) => misfit("plan", format!("{count} numbers are more than a launch can count")),
+        Err(_) => misfit(
+            "plan",
+            format!("{count} numbers are more than a launch can count"),
+        ),
     }
 }

@@ -82,7 +82,10 @@ fn agree(found: &[f32], expected: &[f64], what: &str) {
     for (place, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         let distance = (f64::from(found) - expected).abs();
         // An f16 has 11 bits; the depthwise part is rounded to it once more on the way.
-        assert!(distance <= 2e-3 * (1.0 + expected.abs()), "{what}: place {place} is {found}, not {expected}");
+        assert!(
+            distance <= 2e-3 * (1.0 + expected.abs()),
+            "{what}: place {place} is {found}, not {expected}"
+        );
     }
 }
 
@@ -152,9 +155,11 @@ fn check(processor: &Processor, case: Case, tiling: Option<&'static Tiling>) {
     let joined: Map = plan.map(outputs + 2 * GAP, out_height, out_width);
     let output = joined.part(GAP..GAP + outputs).unwrap();
     if case.depthwise {
-        plan.separable_into(&separable.unwrap(), input_view, beside, output).unwrap();
+        plan.separable_into(&separable.unwrap(), input_view, beside, output)
+            .unwrap();
     } else {
-        plan.pointwise_into(&pointwise, input_view, beside, output).unwrap();
+        plan.pointwise_into(&pointwise, input_view, beside, output)
+            .unwrap();
     }
     let (start, pitch) = (joined.view().offset(), joined.channels());
     drop(joined);
@@ -269,7 +274,12 @@ fn strides_edges_and_small_maps() {
 fn what_stands_beside_is_added() {
     for processor in processors() {
         for depthwise in [false, true] {
-            for (silu, before, residual) in [(false, false, false), (true, true, false), (true, false, true), (false, true, true)] {
+            for (silu, before, residual) in [
+                (false, false, false),
+                (true, true, false),
+                (true, false, true),
+                (false, true, true),
+            ] {
                 let case = Case {
                     height: 6,
                     width: 10,
@@ -352,7 +362,8 @@ fn the_first_convolution_is_focus_and_a_convolution() {
             };
             let mut expected = Vec::new();
             for pixel in 0..pictures * height * width {
-                let (picture, row, column) = (pixel / (height * width), pixel / width % height, pixel % width);
+                let (picture, row, column) =
+                    (pixel / (height * width), pixel / width % height, pixel % width);
                 for output in 0..outputs {
                     let mut sum = f64::from(bias[output]);
                     for tap in 0..9 {
@@ -387,7 +398,8 @@ fn the_pyramid_takes_maxima_and_leaves_what_is_no_number() {
         let mut plan = Plan::new(settings(pictures, 64, 64)).unwrap();
         let joined = plan.map(4 * part, height, width);
         let start = joined.view().offset();
-        plan.pyramid_of(View::of_input(0, part, part, (height, width)), &joined).unwrap();
+        plan.pyramid_of(View::of_input(0, part, part, (height, width)), &joined)
+            .unwrap();
         drop(joined);
         let mut executor = Executor::new(&processor, &constants, vec![plan.finish()]).unwrap();
         put(executor.input(pictures).unwrap(), &input);
@@ -405,7 +417,12 @@ fn the_pyramid_takes_maxima_and_leaves_what_is_no_number() {
                         }
                     }
                     let place = pixel * 4 * part + step * part + channel;
-                    assert_eq!(found[place], best, "{} pixel {pixel} window {step}", processor.name());
+                    assert_eq!(
+                        found[place],
+                        best,
+                        "{} pixel {pixel} window {step}",
+                        processor.name()
+                    );
                 }
             }
         }
@@ -548,9 +565,15 @@ fn weights_and_maps_that_do_not_fit_are_refused() {
     assert!(plan.pointwise(&layer, map.view()).is_err());
     assert!(map.part(8..20).is_err());
     let small = plan.map(8, 4, 4);
-    assert!(plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), small.view()).is_ok());
+    assert!(
+        plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), small.view())
+            .is_ok()
+    );
     let other = plan.map(8, 4, 8);
-    assert!(plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), other.view()).is_err());
+    assert!(
+        plan.pointwise_into(&layer, map.part(0..8).unwrap(), Beside::default(), other.view())
+            .is_err()
+    );
 }
 
 /// Microseconds of every kernel that can compute the convolutions of YOLOX-Nano at 640x384: how `plan.rs` came to its
@@ -589,10 +612,15 @@ fn times_of_all_tilings() {
             for tiling in &TILINGS {
                 let fits = match (tiling.depthwise, stride) {
                     (Depthwise::Nothing, None) | (Depthwise::Any, Some(_)) => true,
-                    (Depthwise::Stride(own), Some(stride)) => own == stride && width % (2 * tiling.tiles) == 0,
+                    (Depthwise::Stride(own), Some(stride)) => {
+                        own == stride && width % (2 * tiling.tiles) == 0
+                    }
                     _ => false,
                 };
-                if !fits || tiling.half != (inputs <= 16) || !usize::div_ceil(outputs, 32).is_multiple_of(tiling.chunks) {
+                if !fits
+                    || tiling.half != (inputs <= 16)
+                    || !usize::div_ceil(outputs, 32).is_multiple_of(tiling.chunks)
+                {
                     continue;
                 }
                 let mut numbers = Numbers(1);
@@ -605,7 +633,9 @@ fn times_of_all_tilings() {
                 let input = plan.map(inputs, height * step, width * step);
                 if stride.is_some() {
                     let taps = numbers.many(inputs * 9, 0.3);
-                    let separable = constants.separable(&taps, &vec![0.1; inputs], step, pointwise).unwrap();
+                    let separable = constants
+                        .separable(&taps, &vec![0.1; inputs], step, pointwise)
+                        .unwrap();
                     plan.separable(&separable, input.view()).unwrap();
                 } else {
                     plan.pointwise(&pointwise, input.view()).unwrap();

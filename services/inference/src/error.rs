@@ -40,7 +40,8 @@ impl InferenceError {
                 file: "configuration".to_owned(),
                 key: "inference.device".to_owned(),
                 what: format!("检测器无法在 {device} 上运行 / the detector cannot run there: {reason}"),
-                help: "没有可用的 NVIDIA 显卡时请设为 cpu / without a usable NVIDIA device set it to cpu".to_owned(),
+                help: "没有可用的 NVIDIA 显卡时请设为 cpu / without a usable NVIDIA device set it to cpu"
+                    .to_owned(),
             }),
             other => Box::new(other),
         }
@@ -62,7 +63,10 @@ mod tests {
         let explained = error.explained();
         assert!(explained.is::<SettingsProblem>());
         let text = explained.to_string();
-        assert!(text.contains("inference.device") && text.contains("no driver"), "{text}");
+        assert!(
+            text.contains("inference.device") && text.contains("no driver"),
+            "{text}"
+        );
         let other = InferenceError::SubscriptionEnded.explained();
         assert!(other.is::<InferenceError>());
     }

@@ -19,7 +19,7 @@ use crate::network::{Path, STRIDES};
 use crate::picture::PictureReader;
 use crate::suppression::suppress;
 use crate::weights::Weights;
-use crate::{Device, DetectorError, InputSize, ModelCard, PictureRef, Timings};
+use crate::{DetectorError, Device, InputSize, ModelCard, PictureRef, Timings};
 
 /// Why the net cannot be brought to a device.
 enum LoadError {
@@ -226,7 +226,9 @@ impl DeviceNetwork {
 /// Sizes of batches that have a graph of their own: powers of two. Other sizes are filled up.
 fn batches(most: usize) -> impl Iterator<Item = usize> {
     let most = most.max(1).next_power_of_two();
-    (0..).map(|power| 1 << power).take_while(move |&size| size <= most)
+    (0..)
+        .map(|power| 1 << power)
+        .take_while(move |&size| size <= most)
 }
 
 fn detection(candidate: &Candidate, card: &ModelCard, letterbox: &Letterbox) -> Option<Detection> {

@@ -133,7 +133,12 @@ impl LastStage {
         let half = plan.separable(&self.halve, input.view())?;
         let part = half.channels() / 2;
         let pyramid = plan.map(4 * part, half.height(), half.width());
-        plan.pointwise_into(&self.narrow, half.view(), Beside::default(), pyramid.part(0..part)?)?;
+        plan.pointwise_into(
+            &self.narrow,
+            half.view(),
+            Beside::default(),
+            pyramid.part(0..part)?,
+        )?;
         drop(half);
         plan.pyramid(&pyramid)?;
         let wide = plan.pointwise(&self.widen, pyramid.view())?;
@@ -158,7 +163,11 @@ impl Neck {
     }
 
     /// What two layers join lies in one map, into whose parts they write.
-    fn coarse_to_fine(&self, plan: &mut Plan, [dark3, dark4, dark5]: [Map; 3]) -> Result<Joined, KernelError> {
+    fn coarse_to_fine(
+        &self,
+        plan: &mut Plan,
+        [dark3, dark4, dark5]: [Map; 3],
+    ) -> Result<Joined, KernelError> {
         let size = |map: &Map| (map.height(), map.width());
         let (fine, middle) = (dark3.channels(), dark4.channels());
         let for_n4 = plan.map(2 * middle, dark5.height(), dark5.width());
@@ -201,9 +210,8 @@ impl LevelHead {
         (class_count, used): (usize, &[usize]),
     ) -> Result<Self, LoadError> {
         let mut way = |name: &str| {
-            let mut separable = |j: usize| {
-                loader.separable(&path.at(&format!("{name}.{number}.{j}")), hidden, hidden, 1)
-            };
+            let mut separable =
+                |j: usize| loader.separable(&path.at(&format!("{name}.{number}.{j}")), hidden, hidden, 1);
             Ok::<_, LoadError>([separable(0)?, separable(1)?])
         };
         let (class_way, box_way) = (way("cls_convs")?, way("reg_convs")?);

@@ -61,8 +61,9 @@ pub(crate) fn explained(error: DetectorError) -> Failure {
             file: "command line".to_owned(),
             key: "--device".to_owned(),
             what: format!("检测器无法在 {device} 上运行 / the detector cannot run there: {reason}"),
-            help: "没有可用的 NVIDIA 显卡时请用 --device cpu / without a usable NVIDIA device take --device cpu"
-                .to_owned(),
+            help:
+                "没有可用的 NVIDIA 显卡时请用 --device cpu / without a usable NVIDIA device take --device cpu"
+                    .to_owned(),
         }),
         other => other.into(),
     }
