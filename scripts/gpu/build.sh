@@ -11,12 +11,13 @@ export MINESEAL_NVCC
 target="${CARGO_TARGET_DIR:-target}"
 mkdir -p "$out"
 if [ "$what" = bin ]; then
-  cargo build --release --locked --bin mineseal --bin inference -p mineseal -p mineseal-inference \
+  # All crates' features as in every other build, so that nothing else has to be built anew.
+  cargo build --release --locked --workspace --bin mineseal --bin mineseal-inference \
     --features mineseal/cuda,mineseal-inference/cuda
-  for program in mineseal inference; do
+  for program in mineseal mineseal-inference; do
     strip -o "$out/$program" "$target/release/$program"
   done
-  ls -l "$out/mineseal" "$out/inference"
+  ls -l "$out/mineseal" "$out/mineseal-inference"
   exit 0
 fi
 # The name of the test program stands in cargo's messages.

@@ -20,7 +20,7 @@ code=0
 grep -q 'is no device' "$folder/text" || { cat "$folder/text" >&2; exit 1; }
 code=0
 KAFKA_BROKERS=127.0.0.1:9 MINESEAL_INFERENCE__DEVICE=cuda:0 MINESEAL_TELEMETRY__LISTEN=127.0.0.1:0 \
-  timeout 20 "$1/inference" >"$folder/text" 2>&1 || code=$?
+  timeout 20 "$1/mineseal-inference" >"$folder/text" 2>&1 || code=$?
 if [ "$code" -ne 64 ] && [ "$code" -ne 124 ] || { [ "$code" -eq 64 ] && ! grep -q 'inference.device' "$folder/text"; }; then
   cat "$folder/text" >&2
   echo "inference: code $code, expected 64 and a word about the device" >&2

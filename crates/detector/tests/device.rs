@@ -145,7 +145,7 @@ fn contained(some: &[Detection], all: &[Detection], threshold: f32) -> Result<us
                 && distance(&other.bounding_box, &one.bounding_box) <= BOX_TOLERANCE * length + 0.5
         };
         if all.iter().find(same).is_none() {
-            return Err(one.clone());
+            return Err(*one);
         }
         compared += 1;
     }

@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     mineseal_service::run("inference", |context| {
         let settings = InferenceSettings::from(&context.settings.inference);
-        async {
+        async move {
             run(
                 settings,
                 context.bus.settings().clone(),
