@@ -3,7 +3,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
-.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector bench-extractor bench-picture long-cameras
+GPU := $(TARGET)/gpu
+
+.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector \
+	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -79,3 +82,16 @@ audit: ## Errors of the count in 100 crossings, with their confidence intervals
 
 bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread each, in turns
 	@scripts/bench-detector.sh
+
+gpu-bin: ## The command and the detector's service with CUDA, built without CUDA or a device; they need only the driver
+	scripts/gpu/build.sh $(GPU) bin
+	@scripts/gpu/check-bin.sh $(GPU)
+
+gpu-checks: ## What `test-gpu` and `bench-gpu` run, for a machine without Rust: scripts/gpu/test.sh FOLDER there
+	scripts/gpu/build.sh $(GPU) checks
+
+test-gpu: ## The kernels and the net on this machine's NVIDIA device, against the processor
+	@scripts/gpu/test.sh
+
+bench-gpu: ## Images a second on this machine's NVIDIA device beside PyTorch; MINESEAL_PICTURES=folder of JPEG files
+	@scripts/gpu/bench.sh

@@ -131,6 +131,7 @@ fn detectors(settings: &CountSettings) -> Result<Vec<YoloxDetector>, DetectorErr
         score_threshold: settings.tracker.low_score,
         classes: Some(classes),
         max_batch: BATCH,
+        device: settings.device,
         ..DetectorSettings::default()
     };
     let mut detectors = vec![YoloxDetector::load(&settings.weights, detector_settings)?];

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use mineseal_counting::CrossingRule;
-use mineseal_detector::InputSize;
+use mineseal_detector::{Device, InputSize};
 use mineseal_domain::{Anchor, Line, ObjectGroup};
 use mineseal_tracking::TrackerSettings;
 
@@ -25,6 +25,8 @@ pub struct CountSettings {
     pub weights: PathBuf,
     /// The detector's input; `None` for what the weights suggest.
     pub input: Option<InputSize>,
+    /// Where the detectors run.
+    pub device: Device,
     /// Detectors that work side by side, a thread each; the results do not depend on it.
     pub threads: usize,
     /// Where to write the video with boxes, tracks, line and running count.
@@ -47,6 +49,7 @@ impl CountSettings {
             frames_per_second: DEFAULT_FRAMES_PER_SECOND,
             weights,
             input: None,
+            device: Device::Cpu,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             draw: None,
             tracker: TrackerSettings::default(),

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::Device;
+
 /// What can go wrong with weights and pictures.
 #[derive(Debug, Error)]
 pub enum DetectorError {
@@ -110,6 +112,18 @@ pub enum DetectorError {
     /// The JPEG library could not be started.
     #[error("cannot start the JPEG decoder: {0}")]
     JpegDecoder(String),
+    /// The net cannot be brought to where it should run.
+    #[error("the detector cannot run on {device}: {reason}")]
+    Device {
+        /// Where it should run.
+        device: Device,
+        /// Why it cannot.
+        reason: String,
+    },
+    /// The device failed.
+    #[cfg(any(feature = "cuda", feature = "emulation"))]
+    #[error(transparent)]
+    Kernel(#[from] mineseal_kernels_cuda::KernelError),
     /// An operation of the net failed.
     #[error("the net failed: {0}")]
     Net(#[from] candle_core::Error),

@@ -4,6 +4,9 @@
 //! shares the weights.
 
 mod boxes;
+#[cfg(any(feature = "cuda", feature = "emulation"))]
+mod cuda;
+mod device;
 mod error;
 mod file;
 mod letterbox;
@@ -15,6 +18,7 @@ mod suppression;
 mod weights;
 mod yolox;
 
+pub use device::{Device, UnknownDevice};
 pub use error::DetectorError;
 pub use file::{FileDetections, RgbPicture, detect_image_file, read_image_file};
 pub use mineseal_kernels::Instructions;

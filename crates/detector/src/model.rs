@@ -4,7 +4,7 @@ use std::time::Duration;
 use mineseal_domain::{Detection, ObjectClass};
 use mineseal_kernels::Instructions;
 
-use crate::{DetectorError, PictureRef};
+use crate::{DetectorError, Device, PictureRef};
 
 /// Finds objects in pictures.
 pub trait Detector {
@@ -101,6 +101,8 @@ pub struct DetectorSettings {
     pub instructions: Option<Instructions>,
     /// What the 1x1 convolutions multiply.
     pub precision: Precision,
+    /// Where the net runs. On a device, `instructions` and `precision` mean nothing: it stores f16 and sums in f32.
+    pub device: Device,
 }
 
 impl Default for DetectorSettings {
@@ -113,6 +115,7 @@ impl Default for DetectorSettings {
             max_batch: 4,
             instructions: None,
             precision: Precision::Single,
+            device: Device::Cpu,
         }
     }
 }

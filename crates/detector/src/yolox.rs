@@ -6,17 +6,21 @@ use mineseal_domain::{Detection, ObjectClass};
 use mineseal_kernels::{Instructions, Workspace};
 
 use crate::boxes::{candidates, least_objectness, raw};
+#[cfg(any(feature = "cuda", feature = "emulation"))]
+use crate::cuda::{DeviceDetector, DeviceUse};
 use crate::letterbox::{COLOURS, Letterbox};
+#[cfg(any(feature = "cuda", feature = "emulation"))]
+use crate::network::Path as WeightPath;
 use crate::network::{Network, Picture, Running, STRIDES};
 use crate::picture::PictureReader;
 use crate::suppression::suppress;
 use crate::weights::{Weights, sha256};
-use crate::{Detector, DetectorError, DetectorSettings, InputSize, ModelCard, PictureRef, Timings};
+use crate::{Detector, DetectorError, DetectorSettings, Device, InputSize, ModelCard, PictureRef, Timings};
 
 /// Longest side of the net's input.
 const LARGEST_INPUT: usize = 4096;
 
-/// YOLOX with depthwise convolutions (YOLOX-Nano), on the CPU and on the calling thread.
+/// YOLOX with depthwise convolutions (YOLOX-Nano), on the CPU and on the calling thread, or on a device.
 pub struct YoloxDetector {
     network: Arc<Network>,
     card: ModelCard,
@@ -28,6 +32,9 @@ pub struct YoloxDetector {
     /// The inputs of a batch.
     drawn: Vec<u8>,
     timings: Timings,
+    /// The net's other home, where it is not the processor.
+    #[cfg(any(feature = "cuda", feature = "emulation"))]
+    device: Option<DeviceDetector>,
 }
 
 impl YoloxDetector {
@@ -68,6 +75,28 @@ impl YoloxDetector {
             instructions: settings.instructions.unwrap_or_else(Instructions::detect),
             precision: settings.precision,
         };
+        #[cfg(any(feature = "cuda", feature = "emulation"))]
+        let device = match settings.device {
+            Device::Cpu => None,
+            device => Some(DeviceDetector::open(
+                device,
+                (&file, &WeightPath::new(&file, running, "")),
+                (class_count, &places),
+                DeviceUse {
+                    input,
+                    score_threshold: settings.score_threshold,
+                    max_batch: settings.max_batch.max(1),
+                },
+            )?),
+        };
+        #[cfg(not(any(feature = "cuda", feature = "emulation")))]
+        if settings.device != Device::Cpu {
+            return Err(DetectorError::Device {
+                device: settings.device,
+                reason: "this program was built without CUDA; `make gpu-bin` builds one that has it"
+                    .to_owned(),
+            });
+        }
         let network = Network::load(&file, (class_count, &places), running)?;
         let sha256 = sha256(bytes);
         let id = format!("{architecture}-{}", &sha256[..12]);
@@ -87,6 +116,8 @@ impl YoloxDetector {
             workspace: Workspace::new(),
             drawn: Vec::new(),
             timings: Timings::default(),
+            #[cfg(any(feature = "cuda", feature = "emulation"))]
+            device,
         })
     }
 
@@ -102,6 +133,8 @@ impl YoloxDetector {
             workspace: Workspace::new(),
             drawn: Vec::new(),
             timings: Timings::default(),
+            #[cfg(any(feature = "cuda", feature = "emulation"))]
+            device: self.device.as_ref().map(DeviceDetector::another).transpose()?,
             ..*self
         })
     }
@@ -112,6 +145,54 @@ impl YoloxDetector {
         self.timings
     }
 
+    /// The name of the device that the net runs on; `None` for the processor.
+    #[must_use]
+    pub fn device_name(&self) -> Option<&str> {
+        #[cfg(any(feature = "cuda", feature = "emulation"))]
+        return self.device.as_ref().map(DeviceDetector::name);
+        #[cfg(not(any(feature = "cuda", feature = "emulation")))]
+        None
+    }
+
+    /// How long the net alone takes on the device for the `pictures` pictures that were looked at last, all `times`
+    /// together, by the device's clock; nothing is uploaded or brought back.
+    ///
+    /// # Errors
+    /// Where the net does not run on a device, or that fails.
+    #[cfg(any(feature = "cuda", feature = "emulation"))]
+    pub fn repeat_on_device(
+        &mut self,
+        pictures: usize,
+        times: usize,
+    ) -> Result<std::time::Duration, DetectorError> {
+        match &mut self.device {
+            Some(device) => device.repeat(pictures, times),
+            None => Err(DetectorError::Device {
+                device: Device::Cpu,
+                reason: "only devices repeat".to_owned(),
+            }),
+        }
+    }
+
+    /// Each launch of the net for `pictures` pictures and how long it takes, all `times` together, run over and over.
+    ///
+    /// # Errors
+    /// Where the net does not run on a device, or that fails.
+    #[cfg(any(feature = "cuda", feature = "emulation"))]
+    pub fn profile_on_device(
+        &mut self,
+        pictures: usize,
+        times: usize,
+    ) -> Result<Vec<(String, std::time::Duration)>, DetectorError> {
+        match &mut self.device {
+            Some(device) => device.profile(pictures, times),
+            None => Err(DetectorError::Device {
+                device: Device::Cpu,
+                reason: "only devices are profiled".to_owned(),
+            }),
+        }
+    }
+
     /// What the net says of every cell of a picture, before any threshold: rows of centre x and y, width, height (as
     /// the head gives them), objectness and one number for each class of the card (both before the sigmoid); cells
     /// by rows, from the finest level to the coarsest. For comparison with other programs that run the same net.
@@ -119,6 +200,10 @@ impl YoloxDetector {
     /// # Errors
     /// Where the picture cannot be used.
     pub fn raw_outputs(&mut self, picture: &PictureRef<'_>) -> Result<Vec<f32>, DetectorError> {
+        #[cfg(any(feature = "cuda", feature = "emulation"))]
+        if let Some(device) = &mut self.device {
+            return device.raw(&mut self.reader, picture, self.card.classes.len());
+        }
         let InputSize { width, height } = self.card.input;
         self.drawn.resize(width * height * COLOURS, 0);
         let drawn = self.reader.draw(picture, self.card.input, &mut self.drawn);
@@ -137,6 +222,11 @@ impl YoloxDetector {
         first: usize,
         pictures: &[PictureRef<'_>],
     ) -> Result<Vec<Vec<Detection>>, DetectorError> {
+        #[cfg(any(feature = "cuda", feature = "emulation"))]
+        if let Some(device) = &mut self.device {
+            let (card, timings) = (&self.card, &mut self.timings);
+            return device.detect(&mut self.reader, card, self.nms_iou, (first, pictures), timings);
+        }
         let InputSize { width, height } = self.card.input;
         let length = width * height * COLOURS;
         let started = Instant::now();

@@ -239,6 +239,14 @@ fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
             );
         }
     }
+    let on_device = |number: &str| number.parse::<u16>().is_ok();
+    if inference.device != "cpu" && !inference.device.strip_prefix("cuda:").is_some_and(on_device) {
+        return wrong(
+            "inference.device",
+            format!("{:?} is no device", inference.device),
+            "cpu, or cuda:0 for the first NVIDIA device",
+        );
+    }
     if !(1..=256).contains(&inference.batch) {
         return wrong(
             "inference.batch",

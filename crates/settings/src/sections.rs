@@ -107,9 +107,12 @@ pub struct InferenceSettings {
     pub input_width: u32,
     /// Height of the detector's input, a multiple of 32; 0: what the weights suggest.
     pub input_height: u32,
-    /// Single-threaded detectors; 0: half of the cores, at least one.
+    /// Where the net runs: `cpu`, or `cuda:0` for the first NVIDIA device, with a program that was built for it.
+    pub device: String,
+    /// Single-threaded detectors; 0: half of the cores, at least one. On a device each decodes pictures and has a stream
+    /// of its own.
     pub workers: usize,
-    /// Pictures in a batch at most.
+    /// Pictures in a batch at most; on a device 32 is a good choice.
     pub batch: usize,
     /// A batch waits so long for more pictures.
     pub batch_wait_milliseconds: u64,
@@ -123,6 +126,7 @@ impl Default for InferenceSettings {
             weights: PathBuf::new(),
             input_width: 0,
             input_height: 0,
+            device: "cpu".to_owned(),
             workers: 0,
             batch: 4,
             batch_wait_milliseconds: 20,

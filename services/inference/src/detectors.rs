@@ -53,6 +53,7 @@ impl Detectors {
             model = card.id,
             input = %card.input,
             classes = ?card.classes,
+            device = first.device_name().unwrap_or("cpu"),
             workers,
             batch = settings.batch(),
             "detector loaded"

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use mineseal_inference::{InferenceSettings, run};
+use mineseal_inference::{InferenceError, InferenceSettings, run};
 
 /// The net allocates and frees buffers of megabytes for every picture; this one keeps their pages.
 #[global_allocator]
@@ -11,12 +11,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     mineseal_service::run("inference", |context| {
         let settings = InferenceSettings::from(&context.settings.inference);
-        run(
-            settings,
-            context.bus.settings().clone(),
-            context.health,
-            context.metrics,
-            context.shutdown,
-        )
+        async move {
+            run(
+                settings,
+                context.bus.settings().clone(),
+                context.health,
+                context.metrics,
+                context.shutdown,
+            )
+            .await
+            .map_err(InferenceError::explained)
+        }
     })
 }

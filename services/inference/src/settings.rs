@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mineseal_detector::{DetectorSettings, InputSize};
+use mineseal_detector::{DetectorSettings, Device, InputSize};
 use mineseal_settings as configured;
 
 /// How frames are looked at.
@@ -12,6 +12,8 @@ pub struct InferenceSettings {
     pub weights: PathBuf,
     /// The size that pictures are brought to; `None` for what the weights suggest.
     pub input: Option<InputSize>,
+    /// Where the net runs.
+    pub device: Device,
     /// Single-threaded detectors; 0 for half of the cores, at least one.
     pub workers: usize,
     /// Most pictures in a batch; 0 counts as 1.
@@ -50,6 +52,7 @@ impl InferenceSettings {
             input: self.input,
             score_threshold: self.score_threshold,
             max_batch: self.batch(),
+            device: self.device,
             ..DetectorSettings::default()
         }
     }
@@ -65,6 +68,8 @@ impl From<&configured::InferenceSettings> for InferenceSettings {
         Self {
             weights: section.weights.clone(),
             input,
+            // The configuration was checked when it was read.
+            device: section.device.parse().unwrap_or_default(),
             workers: section.workers,
             batch: section.batch,
             max_wait: Duration::from_millis(section.batch_wait_milliseconds),

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mineseal_detector::Device;
 
 /// mineseal, the coal-mine electronic seal: counts who goes underground, watches whether a mine works, raises
 /// alarms with evidence.
@@ -104,9 +105,9 @@ pub(crate) struct DetectorArguments {
     /// Weights in safetensors; without it the ones for rendered scenes that the product brings.
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Where the detector runs.
-    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
-    pub(crate) device: String,
+    /// Where the detector runs: cpu, or cuda:0 for the first NVIDIA device.
+    #[arg(long, default_value_t = Device::Cpu)]
+    pub(crate) device: Device,
     /// Width and height of the detector's input, such as 640x384; without it what the weights suggest.
     #[arg(long, value_name = "WxH")]
     pub(crate) input: Option<String>,

@@ -16,8 +16,7 @@ use crate::weights::Weights;
 use backbone::Backbone;
 use head::Head;
 pub(crate) use head::{Level, OBJECTNESS};
-use layers::Path;
-pub(crate) use layers::Running;
+pub(crate) use layers::{Path, Running};
 use neck::Neck;
 
 /// Pixels of the input for one cell of each level.

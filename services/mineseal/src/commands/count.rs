@@ -1,7 +1,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use mineseal_count::{CountSettings, count_video, parse_line};
+use mineseal_count::{CountError, CountSettings, count_video, parse_line};
 use mineseal_domain::{Anchor, ObjectGroup};
 
 use super::detect;
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &CountArguments) -> Result<(), Failure> {
     let weights = detect::weights(&arguments.detector)?;
     let mut settings = CountSettings::new(arguments.video.clone(), counting_line, group, weights);
     settings.input = detect::settings(&arguments.detector)?.input;
+    settings.device = arguments.detector.device;
     settings.draw.clone_from(&arguments.draw);
     if let Some(rate) = arguments.fps {
         settings.frames_per_second = rate;
@@ -48,7 +49,11 @@ pub(crate) fn run(arguments: &CountArguments) -> Result<(), Failure> {
             bar.set_length(progress.of_seconds.unwrap_or(progress.seconds) as u64);
             bar.set_position(progress.seconds as u64);
         },
-    )?;
+    )
+    .map_err(|error| match error {
+        CountError::Detector(error) => detect::explained(error),
+        other => other.into(),
+    })?;
     bar.finish_and_clear();
     failed?;
     line(serde_json::to_string(&summary)?)?;

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use mineseal_detector::{DetectorSettings, InputSize, YoloxDetector, detect_image_file, own_weights};
+use mineseal_detector::{
+    DetectorError, DetectorSettings, InputSize, YoloxDetector, detect_image_file, own_weights,
+};
+use mineseal_settings::SettingsProblem;
 use serde_json::json;
 
 use crate::cli::{DetectArguments, DetectorArguments};
@@ -11,7 +14,8 @@ use crate::output::line;
 pub(crate) fn run(arguments: &DetectArguments) -> Result<(), Failure> {
     let mut settings = settings(&arguments.detector)?;
     settings.score_threshold = arguments.score;
-    let mut detector = YoloxDetector::load(&weights(&arguments.detector)?, settings)?;
+    let loaded = YoloxDetector::load(&weights(&arguments.detector)?, settings);
+    let mut detector = loaded.map_err(explained)?;
     for picture in &arguments.pictures {
         let found = detect_image_file(&mut detector, picture)?;
         for detection in found.detections {
@@ -45,8 +49,24 @@ pub(crate) fn settings(arguments: &DetectorArguments) -> Result<DetectorSettings
     };
     Ok(DetectorSettings {
         input,
+        device: arguments.device,
         ..DetectorSettings::default()
     })
+}
+
+/// A device that cannot be used is a wrong choice of the person at the terminal.
+pub(crate) fn explained(error: DetectorError) -> Failure {
+    match error {
+        DetectorError::Device { device, reason } => Box::new(SettingsProblem::Value {
+            file: "command line".to_owned(),
+            key: "--device".to_owned(),
+            what: format!("检测器无法在 {device} 上运行 / the detector cannot run there: {reason}"),
+            help:
+                "没有可用的 NVIDIA 显卡时请用 --device cpu / without a usable NVIDIA device take --device cpu"
+                    .to_owned(),
+        }),
+        other => other.into(),
+    }
 }
 
 /// The weights that were named, or the product's own.
