@@ -7,13 +7,14 @@
 )]
 //! Single cases of the crossing rule: the picture's edge, the ends of the line, lost tracks, memory, restart.
 
+mod common;
+
+use common::{STEP, counter, follow, object, person};
 use mineseal_counting::{Buffer, CrossingCounter, CrossingRule, LineCrossing};
 use mineseal_domain::{
     Anchor, BoundingBox, Detection, Direction, Line, ObjectClass, ObjectGroup, Point, UtcMicros,
 };
 use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
-
-const STEP: i64 = 200_000;
 
 fn vertical(x: f32) -> Line {
     Line {
@@ -22,55 +23,31 @@ fn vertical(x: f32) -> Line {
     }
 }
 
-/// A person of 24 by 60 pixels, cut by the left edge of the picture.
-fn person(x: f32, foot: f32) -> Option<Detection> {
-    let (left, right) = ((x - 12.0).max(0.0), x + 12.0);
-    let bounding_box = BoundingBox {
-        left,
-        top: foot - 60.0,
-        width: right - left,
-        height: 60.0,
-    };
-    (right > 4.0).then_some(Detection {
-        class: ObjectClass::Person,
-        score: 0.8,
-        bounding_box,
-    })
-}
-
-fn object(track: i64, detection: Detection) -> TrackedObject {
-    TrackedObject {
-        track,
-        detection,
-        estimate: detection.bounding_box,
-        hits: 5,
-        confirmed: true,
-    }
-}
-
-fn counter(line: Line) -> CrossingCounter {
-    CrossingCounter::new(line, Anchor::Foot, ObjectGroup::Person, CrossingRule::default())
-}
-
-fn follow(line: Line, frames: impl Iterator<Item = Vec<Detection>>) -> Vec<LineCrossing> {
-    let (mut tracker, mut counter) = (Tracker::new(TrackerSettings::default()), counter(line));
-    let mut crossings = Vec::new();
-    for (index, detections) in frames.enumerate() {
-        let at = UtcMicros(index as i64 * STEP);
-        crossings.extend(counter.update(at, index as i64, &tracker.update(at, &detections)));
-    }
-    crossings.extend(counter.finish());
-    crossings
+/// A person whom the left edge of the picture cuts; none of whom it leaves next to nothing.
+fn cut_person(x: f32, foot: f32) -> Option<Detection> {
+    let mut seen = person(x, foot);
+    let right = seen.bounding_box.right();
+    seen.bounding_box.left = seen.bounding_box.left.max(0.0);
+    seen.bounding_box.width = right - seen.bounding_box.left;
+    (right > 4.0).then_some(seen)
 }
 
 #[test]
 fn a_line_near_the_edge_counts_who_leaves_and_who_comes() {
     for speed in [4.0, 8.0, 12.0, 16.0] {
-        let leaves = (0..60).map(|step| person(200.0 - step as f32 * speed, 200.0).into_iter().collect());
+        let leaves = (0..60).map(|step| {
+            cut_person(200.0 - step as f32 * speed, 200.0)
+                .into_iter()
+                .collect::<Vec<_>>()
+        });
         let crossings = follow(vertical(20.0), leaves);
         assert_eq!(crossings.len(), 1, "leaves at {speed} pixels a frame");
         assert_eq!(crossings[0].direction, Direction::In);
-        let comes = (0..60).map(|step| person(step as f32 * speed - 20.0, 200.0).into_iter().collect());
+        let comes = (0..60).map(|step| {
+            cut_person(step as f32 * speed - 20.0, 200.0)
+                .into_iter()
+                .collect::<Vec<_>>()
+        });
         let crossings = follow(vertical(20.0), comes);
         assert_eq!(crossings.len(), 1, "comes at {speed} pixels a frame");
         assert_eq!(crossings[0].direction, Direction::Out);
@@ -83,7 +60,7 @@ fn one_clear_sight_beyond_the_line_is_enough_when_the_track_ends() {
     let mut counter = counter(vertical(200.0));
     let mut crossings = Vec::new();
     for (index, x) in [230.0, 216.0, 192.0].into_iter().enumerate() {
-        let objects = [object(1, person(x, 200.0).unwrap())];
+        let objects = [object(1, cut_person(x, 200.0).unwrap())];
         crossings.extend(counter.update(UtcMicros(index as i64 * STEP), index as i64, &objects));
     }
     assert_eq!(crossings, []);
@@ -116,7 +93,10 @@ fn who_goes_round_an_end_is_not_counted_nor_when_he_returns_through_the_line() {
     let up = (0..16).map(|step| (100.0, 350.0 - 10.0 * step as f32));
     let back = (0..20).map(|step| (100.0 + 10.0 * step as f32, 200.0));
     let walk = round.chain(up).chain(back);
-    let crossings = follow(line, walk.map(|(x, y)| person(x, y).into_iter().collect()));
+    let crossings = follow(
+        line,
+        walk.map(|(x, y)| cut_person(x, y).into_iter().collect::<Vec<_>>()),
+    );
     let directions: Vec<Direction> = crossings.iter().map(|crossing| crossing.direction).collect();
     assert_eq!(
         directions,
@@ -176,8 +156,8 @@ fn a_loiterer_and_a_thousand_passers_by_leave_a_bounded_state() {
     for index in 0..20_000_i64 {
         let jitter = (index % 7) as f32 - 3.0;
         let objects = [
-            object(0, person(200.0 + jitter, 200.0).unwrap()),
-            object(1 + index / 20, person(100.0, 300.0).unwrap()),
+            object(0, cut_person(200.0 + jitter, 200.0).unwrap()),
+            object(1 + index / 20, cut_person(100.0, 300.0).unwrap()),
         ];
         assert_eq!(counter.update(UtcMicros(index * STEP), index, &objects), []);
         largest = largest.max(size(&counter));
@@ -193,7 +173,7 @@ fn a_hundred_thousand_tracks_leave_a_bounded_state() {
             .map(|index| {
                 object(
                     frame * 100_000 + index,
-                    person((index % 400) as f32 + 20.0, 200.0).unwrap(),
+                    cut_person((index % 400) as f32 + 20.0, 200.0).unwrap(),
                 )
             })
             .collect();
@@ -208,8 +188,8 @@ fn a_hundred_thousand_tracks_leave_a_bounded_state() {
 fn whom_the_pictures_edge_cuts_off_is_counted_where_he_stands() {
     // 10 pixels from the left edge: less than half a person and the buffer, so that the part that is still to be
     // seen never lies beyond.
-    let leaves = || (0..30).map(|step| person(100.0 - 4.0 * step as f32, 200.0));
-    let comes = || (0..30).map(|step| person(-20.0 + 4.0 * step as f32, 200.0));
+    let leaves = || (0..30).map(|step| cut_person(100.0 - 4.0 * step as f32, 200.0));
+    let comes = || (0..30).map(|step| cut_person(-20.0 + 4.0 * step as f32, 200.0));
     let count = |walk: Vec<Option<Detection>>, knows_the_picture: bool| {
         let mut counter = counter(vertical(10.0));
         if knows_the_picture {
@@ -234,7 +214,7 @@ fn whom_the_pictures_edge_cuts_off_is_counted_where_he_stands() {
 #[test]
 fn a_restart_in_the_middle_changes_nothing() {
     let frames: Vec<Vec<Detection>> = (0..40)
-        .map(|step| person(320.0 - 7.3 * step as f32, 200.0).into_iter().collect())
+        .map(|step| cut_person(320.0 - 7.3 * step as f32, 200.0).into_iter().collect())
         .collect();
     let whole = follow(vertical(200.0), frames.iter().cloned());
     assert_eq!(whole.len(), 1);
@@ -260,7 +240,7 @@ fn a_restart_in_the_middle_changes_nothing() {
 #[test]
 fn a_frame_given_twice_changes_nothing_and_a_clock_set_back_goes_on() {
     let mut counter = counter(vertical(200.0));
-    let frame = |x| [object(1, person(x, 200.0).unwrap())];
+    let frame = |x| [object(1, cut_person(x, 200.0).unwrap())];
     counter.update(UtcMicros(1_000_000_000), 0, &frame(230.0));
     let before = counter.clone();
     assert_eq!(counter.update(UtcMicros(1_000_000_000), 1, &frame(100.0)), []);
@@ -283,7 +263,7 @@ fn the_buffer_may_be_given_in_pixels() {
     let mut counter = CrossingCounter::new(vertical(200.0), Anchor::Foot, ObjectGroup::Person, rule);
     let mut crossings = Vec::new();
     for (index, x) in [250.0, 230.0, 180.0, 165.0, 170.0, 250.0].into_iter().enumerate() {
-        let objects = [object(1, person(x, 200.0).unwrap())];
+        let objects = [object(1, cut_person(x, 200.0).unwrap())];
         crossings.extend(counter.update(UtcMicros(index as i64 * STEP), index as i64, &objects));
     }
     crossings.extend(counter.finish());

@@ -7,52 +7,20 @@
 )]
 //! What the crossing rule promises, on made-up walks over a vertical line at x = 200 (right to left is in).
 
-use mineseal_counting::{CrossingCounter, CrossingRule, LineCrossing};
-use mineseal_domain::{
-    Anchor, BoundingBox, Detection, Direction, Line, ObjectClass, ObjectGroup, Point, UtcMicros,
-};
+mod common;
+
+use common::{HEIGHT, STEP, counter, follow, object, person};
+use mineseal_counting::CrossingCounter;
+use mineseal_domain::{Anchor, BoundingBox, Detection, Direction, Line, ObjectClass, Point, UtcMicros};
 use mineseal_tracking::{TrackedObject, Tracker, TrackerSettings};
 use proptest::prelude::*;
 
-const HEIGHT: f32 = 60.0;
-const WIDTH: f32 = 24.0;
 /// Half width of the default buffer for a person of [`HEIGHT`].
 const BUFFER: f32 = 6.0;
 const LINE: Line = Line {
     from: Point { x: 200.0, y: 0.0 },
     to: Point { x: 200.0, y: 400.0 },
 };
-/// Time between frames, in microseconds: 5 a second.
-const STEP: i64 = 200_000;
-
-fn person(x: f32, foot: f32) -> Detection {
-    let bounding_box = BoundingBox {
-        left: x - WIDTH / 2.0,
-        top: foot - HEIGHT,
-        width: WIDTH,
-        height: HEIGHT,
-    };
-    Detection {
-        class: ObjectClass::Person,
-        score: 0.8,
-        bounding_box,
-    }
-}
-
-fn object(track: i64, detection: Detection) -> TrackedObject {
-    TrackedObject {
-        track,
-        detection,
-        estimate: detection.bounding_box,
-        hits: 9,
-        confirmed: true,
-    }
-}
-
-fn counter(line: Line) -> CrossingCounter {
-    CrossingCounter::new(line, Anchor::Foot, ObjectGroup::Person, CrossingRule::default())
-}
-
 /// Counts one track whose foot takes these places, a frame each.
 fn count(places: &[(f32, f32)]) -> Vec<Direction> {
     count_with(
@@ -74,18 +42,6 @@ fn count_with(
     }
     crossings.extend(counter.finish());
     crossings.iter().map(|crossing| crossing.direction).collect()
-}
-
-/// Detections of each frame through tracker and counter.
-fn follow(frames: &[Vec<Detection>], line: Line) -> Vec<LineCrossing> {
-    let (mut tracker, mut counter) = (Tracker::new(TrackerSettings::default()), counter(line));
-    let mut crossings = Vec::new();
-    for (index, detections) in frames.iter().enumerate() {
-        let at = UtcMicros(index as i64 * STEP);
-        crossings.extend(counter.update(at, index as i64, &tracker.update(at, detections)));
-    }
-    crossings.extend(counter.finish());
-    crossings
 }
 
 /// Quarters of a pixel, so that mirroring is exact.
@@ -194,7 +150,7 @@ proptest! {
             .take_while(|x| *x > 60.0)
             .map(|x| (0..people).map(|row| person(x + row as f32 * 2.0, 150.0 + row as f32 * gap * HEIGHT)).collect())
             .collect();
-        let crossings = follow(&frames, LINE);
+        let crossings = follow(LINE, &frames);
         prop_assert_eq!(crossings.len(), people);
         prop_assert!(crossings.iter().all(|crossing| crossing.direction == Direction::In));
     }
@@ -217,7 +173,7 @@ proptest! {
                 .collect()
         };
         let count = |mirrored, direction| {
-            follow(&frames(mirrored), LINE).iter().filter(|crossing| crossing.direction == direction).count()
+            follow(LINE, frames(mirrored)).iter().filter(|crossing| crossing.direction == direction).count()
         };
         prop_assert_eq!(count(false, Direction::In), count(true, Direction::Out));
         prop_assert_eq!(count(false, Direction::Out), count(true, Direction::In));
@@ -241,10 +197,10 @@ proptest! {
                 .collect()
             })
             .collect();
-        let all = follow(&frames, LINE).len();
+        let all = follow(LINE, &frames).len();
         if hidden < people.len() {
             frames[lost].remove(hidden);
-            prop_assert!(all.abs_diff(follow(&frames, LINE).len()) <= 1);
+            prop_assert!(all.abs_diff(follow(LINE, &frames).len()) <= 1);
         }
     }
 
@@ -258,7 +214,7 @@ proptest! {
         if lost < frames.len() {
             frames[lost].clear();
         }
-        let mut directions: Vec<Direction> = follow(&frames, LINE).iter().map(|crossing| crossing.direction).collect();
+        let mut directions: Vec<Direction> = follow(LINE, &frames).iter().map(|crossing| crossing.direction).collect();
         directions.sort_unstable();
         prop_assert_eq!(directions, [Direction::In, Direction::Out]);
     }
@@ -271,14 +227,14 @@ proptest! {
             .take_while(|x| *x > 60.0)
             .map(|x| vec![person(x, 150.0), person(x + 3.0 * speed, 300.0)])
             .collect();
-        let all = follow(&frames, LINE).len();
+        let all = follow(LINE, &frames).len();
         if lost < frames.len() {
             let reach = 2.0 * speed + 2.0 * BUFFER;
             let hidden = frames[lost].iter().filter(|seen| {
                 (seen.bounding_box.anchor(Anchor::Foot).x - 200.0).abs() <= reach
             }).count();
             frames[lost].clear();
-            prop_assert!(all.abs_diff(follow(&frames, LINE).len()) <= hidden);
+            prop_assert!(all.abs_diff(follow(LINE, &frames).len()) <= hidden);
         }
     }
 

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use mineseal_counting::{CrossingCounter, CrossingRule, LineCrossing};
+use mineseal_counting::{CrossingCounter, CrossingRule, LineCrossing, past_the_edges};
 use mineseal_domain::{Analysis, CountingLine, Detection, ObjectGroup, UtcMicros};
 use mineseal_schemas::{Camera, Detections, FrameLocation};
 use mineseal_tracking::{Tracker, TrackerSettings};
@@ -206,9 +206,12 @@ impl Reading {
     }
 }
 
+/// As `mineseal count` counts: a line that is drawn up to an edge goes on past it, and whom an edge cuts off is
+/// counted where he stands.
 fn counter(line: &CountingLine, input: &Detections) -> CrossingCounter {
-    let pixels = line.line.scaled(input.width as f32, input.height as f32);
-    CrossingCounter::new(pixels, line.anchor, line.group, CrossingRule::default())
+    let (width, height) = (input.width as f32, input.height as f32);
+    let pixels = past_the_edges(line.line.scaled(width, height), width, height);
+    CrossingCounter::new(pixels, line.anchor, line.group, CrossingRule::default()).in_picture(width, height)
 }
 
 /// Whether the camera is asked to count what this line counts.

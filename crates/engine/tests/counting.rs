@@ -286,6 +286,39 @@ fn lines_are_where_the_registration_says_in_any_size_of_picture() {
 }
 
 #[test]
+fn who_passes_where_the_line_meets_the_edge_of_the_picture_counts() {
+    let registration = registration(MineState::Producing);
+    let mut engine = MineEngine::new(mine_code());
+    // His feet are below the picture, and with them the way that he takes.
+    let low = Walker::person(5, true, HEIGHT as f32 + 11.0);
+    let outputs = run(&mut engine, &registration, &walk(1, 1, 0..60, &[low]), 0);
+    assert_eq!(crossings(&outputs).len(), 1);
+    assert_eq!(engine.people(), 1);
+}
+
+#[test]
+fn whom_an_edge_cuts_off_counts_where_he_stands() {
+    let mut registration = registration(MineState::Producing);
+    let lines = &mut registration.cameras.get_mut(&code(1)).unwrap().lines;
+    lines.truncate(1);
+    (lines[0].line.from.x, lines[0].line.to.x) = (0.98, 0.98);
+    let mut engine = MineEngine::new(mine_code());
+    let leaving = Walker {
+        from: 500.0,
+        to: 656.0,
+        ..Walker::person(5, true, 200.0)
+    };
+    let mut inputs = walk(1, 1, 0..90, &[leaving]);
+    for found in inputs.iter_mut().flat_map(|input| &mut input.boxes) {
+        // A detector sees no further than the picture goes.
+        let seen = &mut found.bounding_box;
+        seen.width = (seen.left + seen.width).min(WIDTH as f32) - seen.left;
+    }
+    run(&mut engine, &registration, &inputs, 0);
+    assert_eq!(engine.people(), 1);
+}
+
+#[test]
 fn a_line_that_is_moved_counts_from_then_on_where_it_is() {
     let mut registration = registration(MineState::Producing);
     let mut engine = MineEngine::new(mine_code());

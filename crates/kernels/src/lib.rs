@@ -1,4 +1,4 @@
-//! The operations of a depthwise YOLOX net on the CPU.
+//! The operations of a YOLOX net on the CPU.
 //!
 //! Between operations a picture's [`Map`] is *blocked*: `[channels / 16, height, width, 16]`, f32. Sixteen channels of one pixel lie side by side, so that every operation works on whole vectors whatever the
 //! width of the picture, a stride of two costs nothing and weights are packed once, when the net is loaded.
@@ -16,6 +16,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bytes;
+mod dense;
 mod depthwise;
 mod instructions;
 mod layout;
@@ -30,6 +31,7 @@ mod upsample;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
+pub use dense::Dense;
 pub use depthwise::Depthwise;
 pub use instructions::Instructions;
 pub use layout::{BLOCK, block, unblock};

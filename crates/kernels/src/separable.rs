@@ -27,12 +27,46 @@ pub struct Entrance {
     separable: Separable,
 }
 
-/// What a separable convolution may do besides.
+/// What a convolution may do besides.
 #[derive(Default)]
-struct Extra<'a> {
-    residual: Option<View<'a>>,
-    last: Option<&'a Pointwise>,
-    rows: Option<Range<usize>>,
+pub(crate) struct Extra<'a> {
+    pub(crate) residual: Option<View<'a>>,
+    pub(crate) last: Option<&'a Pointwise>,
+    pub(crate) rows: Option<Range<usize>>,
+}
+
+/// What looks at a pixel's neighbours before a 1x1 convolution mixes the channels.
+pub(crate) trait Neighbours {
+    /// # Errors
+    /// Where a map of so many blocks is not what it takes.
+    fn check(&self, blocks: usize) -> Result<()>;
+
+    /// Height and width of what comes out.
+    fn out_size(&self, size: (usize, usize)) -> (usize, usize);
+
+    /// Blocks that come out for a map of `blocks`.
+    fn planes(&self, blocks: usize) -> usize;
+
+    /// Row `y` of block `plane` of what comes out; `zeros` is as long as a row of the input.
+    fn write_row(&self, input: View<'_>, zeros: &[f32], plane: usize, y: usize, out: &mut [f32]);
+}
+
+impl Neighbours for Depthwise {
+    fn check(&self, blocks: usize) -> Result<()> {
+        Depthwise::check(self, blocks)
+    }
+
+    fn out_size(&self, size: (usize, usize)) -> (usize, usize) {
+        Depthwise::out_size(self, size)
+    }
+
+    fn planes(&self, blocks: usize) -> usize {
+        blocks
+    }
+
+    fn write_row(&self, input: View<'_>, zeros: &[f32], plane: usize, y: usize, out: &mut [f32]) {
+        self.map_row(input, zeros, plane, y, out);
+    }
 }
 
 /// Rows of outputs that are computed at a time.
@@ -105,9 +139,6 @@ impl Separable {
         rows: Range<usize>,
         last: &Pointwise,
     ) -> Result<Map> {
-        if last.input_blocks() != self.pointwise.output_blocks() {
-            bail!("separable: the convolution that follows takes another number of channels");
-        }
         let extra = Extra {
             rows: Some(rows),
             last: Some(last),
@@ -117,62 +148,76 @@ impl Separable {
     }
 
     fn run(&self, workspace: &Workspace, input: View<'_>, extra: Extra<'_>) -> Result<Map> {
-        let Extra { residual, last, rows } = extra;
-        self.depthwise.check(input.blocks)?;
-        let size = self.depthwise.out_size(input.size());
-        let (height, width) = size;
-        let blocks = self.pointwise.output_blocks();
-        if residual.is_some_and(|residual| residual.blocks != blocks || residual.size() != size) {
-            bail!("separable: the residual is not of the output's shape");
-        }
-        let mut out = workspace.map(last.map_or(blocks, Pointwise::output_blocks), height, width);
-        let out_stride = height * width * BLOCK;
-        let most = tile_rows(input.blocks.max(blocks), size);
-        let mut zeros = workspace.map(1, 1, input.width);
-        zeros.numbers_mut().fill(0.0);
-        let mut tile = workspace.map(input.blocks, most, width);
-        let mut middle = last.map(|_| workspace.map(blocks, most, width));
-        let Range { start, end } = rows.unwrap_or(0..height);
-        let end = end.min(height);
-        for top in (start..end).step_by(most) {
-            let rows = most.min(end - top);
-            let length = rows * width * BLOCK;
-            for (number, plane) in tile
-                .numbers_mut()
-                .chunks_exact_mut(length)
-                .take(input.blocks)
-                .enumerate()
-            {
-                for (y, row) in plane.chunks_exact_mut(width * BLOCK).enumerate() {
-                    self.depthwise
-                        .map_row(input, zeros.numbers(), number, top + y, row);
-                }
-            }
-            let planes = |numbers, blocks| Planes {
-                numbers,
-                blocks,
-                stride: length,
-            };
-            let first = [planes(tile.numbers(), input.blocks), Planes::NONE];
-            let residual = residual.map(|residual| Planes::of(residual, top * width));
-            let target = (&mut out.numbers_mut()[top * width * BLOCK..], out_stride);
-            match (&mut middle, last) {
-                (Some(middle), Some(last)) => {
-                    self.pointwise.run(
-                        first,
-                        None,
-                        residual,
-                        rows * width,
-                        (middle.numbers_mut(), length),
-                    );
-                    let second = [planes(middle.numbers(), blocks), Planes::NONE];
-                    last.run(second, None, None, rows * width, target);
-                }
-                _ => self.pointwise.run(first, None, residual, rows * width, target),
-            }
-        }
-        Ok(out)
+        run(&self.depthwise, &self.pointwise, workspace, input, extra)
     }
+}
+
+/// `neighbours` and then `pointwise`, a tile of rows at a time.
+pub(crate) fn run(
+    neighbours: &impl Neighbours,
+    pointwise: &Pointwise,
+    workspace: &Workspace,
+    input: View<'_>,
+    extra: Extra<'_>,
+) -> Result<Map> {
+    let Extra { residual, last, rows } = extra;
+    neighbours.check(input.blocks)?;
+    let planes_in = neighbours.planes(input.blocks);
+    let size = neighbours.out_size(input.size());
+    let (height, width) = size;
+    let blocks = pointwise.output_blocks();
+    if last.is_some_and(|last| last.input_blocks() != blocks) {
+        bail!("the convolution that follows takes another number of channels");
+    }
+    if residual.is_some_and(|residual| residual.blocks != blocks || residual.size() != size) {
+        bail!("the residual is not of the output's shape");
+    }
+    let mut out = workspace.map(last.map_or(blocks, Pointwise::output_blocks), height, width);
+    let out_stride = height * width * BLOCK;
+    let most = tile_rows(planes_in.max(blocks), size);
+    let mut zeros = workspace.map(1, 1, input.width);
+    zeros.numbers_mut().fill(0.0);
+    let mut tile = workspace.map(planes_in, most, width);
+    let mut middle = last.map(|_| workspace.map(blocks, most, width));
+    let Range { start, end } = rows.unwrap_or(0..height);
+    let end = end.min(height);
+    for top in (start..end).step_by(most) {
+        let rows = most.min(end - top);
+        let length = rows * width * BLOCK;
+        for (number, plane) in tile
+            .numbers_mut()
+            .chunks_exact_mut(length)
+            .take(planes_in)
+            .enumerate()
+        {
+            for (y, row) in plane.chunks_exact_mut(width * BLOCK).enumerate() {
+                neighbours.write_row(input, zeros.numbers(), number, top + y, row);
+            }
+        }
+        let planes = |numbers, blocks| Planes {
+            numbers,
+            blocks,
+            stride: length,
+        };
+        let first = [planes(tile.numbers(), planes_in), Planes::NONE];
+        let residual = residual.map(|residual| Planes::of(residual, top * width));
+        let target = (&mut out.numbers_mut()[top * width * BLOCK..], out_stride);
+        match (&mut middle, last) {
+            (Some(middle), Some(last)) => {
+                pointwise.run(
+                    first,
+                    None,
+                    residual,
+                    rows * width,
+                    (middle.numbers_mut(), length),
+                );
+                let second = [planes(middle.numbers(), blocks), Planes::NONE];
+                last.run(second, None, None, rows * width, target);
+            }
+            _ => pointwise.run(first, None, residual, rows * width, target),
+        }
+    }
+    Ok(out)
 }
 
 impl Entrance {

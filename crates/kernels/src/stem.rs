@@ -1,6 +1,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use crate::layout::{BLOCK, Blocked, Lanes};
+use crate::map::{Map, Workspace};
 use crate::{Instructions, portable};
 
 /// Colours of a pixel.
@@ -100,6 +101,30 @@ impl Stem {
     /// Where the tensor is not of that kind.
     pub fn forward(&self, pictures: &Tensor) -> Result<Tensor> {
         pictures.apply_op1_no_bwd(self)
+    }
+
+    /// `bytes`: one picture, `[height, width, 3]`, height and width even. The map has half of both.
+    ///
+    /// # Errors
+    /// Where the picture is not of that kind.
+    pub fn apply(&self, workspace: &Workspace, bytes: &[u8], height: usize, width: usize) -> Result<Map> {
+        check_picture(bytes, height, width)?;
+        let (blocks, out_height, row) = (self.output_blocks(), height / 2, width / 2 * BLOCK);
+        let mut out = workspace.map(blocks, out_height, width / 2);
+        if bytes.is_empty() {
+            return Ok(out);
+        }
+        let mut ring = workspace.map(1, 1, StemRows::ring_length(width).div_ceil(BLOCK));
+        let mut rows = StemRows::new(self, bytes, (height, width), ring.numbers_mut());
+        let mut line = workspace.map(blocks, 1, width / 2);
+        for y in 0..out_height {
+            rows.write(y, line.numbers_mut());
+            let planes = out.numbers_mut().chunks_exact_mut(out_height * row);
+            for (plane, line) in planes.zip(line.numbers().chunks_exact(row)) {
+                plane[y * row..(y + 1) * row].copy_from_slice(line);
+            }
+        }
+        Ok(out)
     }
 
     /// # Panics

@@ -1,39 +1,15 @@
 //! What works on maps, against the single operations on tensors, on every path.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use candle_core::{Device, Tensor};
+use common::{Numbers, assert_near, numbers};
 use mineseal_kernels::{
-    Depthwise, Entrance, Instructions, Map, Pointwise, Separable, SpatialPyramid, Stem, Upsample, Workspace,
+    Dense, Depthwise, Entrance, Instructions, Map, Pointwise, Separable, SpatialPyramid, Stem, Upsample,
+    Workspace, block, unblock,
 };
 use proptest::prelude::*;
-
-/// Repeatable numbers in [-1, 1).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 40) as f32 / (1u64 << 23) as f32) - 1.0
-    }
-
-    fn many(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.next()).collect()
-    }
-
-    /// The same with NaN and infinities among them.
-    fn wild(&mut self, count: usize) -> Vec<f32> {
-        let wild = |number: f32| match (number.to_bits() >> 3) % 53 {
-            0 => f32::NAN,
-            1 => f32::INFINITY,
-            2 => f32::NEG_INFINITY,
-            _ => 10.0 * number,
-        };
-        self.many(count).into_iter().map(wild).collect()
-    }
-}
 
 /// A workspace whose memory is full of NaN: what an operation does not write is seen.
 fn used_workspace() -> Workspace {
@@ -52,8 +28,7 @@ fn used_workspace() -> Workspace {
 fn map(workspace: &Workspace, tensor: &Tensor) -> Map {
     let (_, blocks, height, width, _) = tensor.dims5().unwrap();
     let mut map = workspace.map(blocks, height, width);
-    map.numbers_mut()
-        .copy_from_slice(&tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap());
+    map.numbers_mut().copy_from_slice(&numbers(tensor));
     map
 }
 
@@ -74,7 +49,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 }
 
 fn bits_of(tensor: &Tensor) -> Vec<u32> {
-    bits(&tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap())
+    bits(&numbers(tensor))
 }
 
 /// Of every block.
@@ -128,6 +103,67 @@ proptest! {
             let then = map(&workspace, &last.forward(&expected).unwrap());
             let part = separable.apply_rows_then(&workspace, input.view(), some.clone(), &last).unwrap();
             prop_assert_eq!(rows(&part, some.clone()), rows(&then, some));
+        }
+    }
+
+    #[test]
+    fn a_dense_convolution_is_candles(
+        (height, width, stride) in (1usize..20, 1usize..30, 1usize..3),
+        (inputs, outputs) in (1usize..3, 1usize..40),
+        (from, length) in (0usize..20, 1usize..20),
+        seed in any::<u64>(),
+    ) {
+        let mut source = Numbers(seed);
+        let picture = source.many(inputs * 16 * height * width);
+        let picture = Tensor::from_vec(picture, (1, inputs * 16, height, width), &Device::Cpu).unwrap();
+        let (weight, bias) = (source.many(outputs * inputs * 144), source.many(outputs));
+        let kernel = Tensor::from_slice(&weight, (outputs, inputs * 16, 3, 3), &Device::Cpu).unwrap();
+        let shifts = Tensor::from_slice(&bias, (1, outputs, 1, 1), &Device::Cpu).unwrap();
+        let expected = picture.conv2d(&kernel, 1, stride, 1, 1).unwrap().broadcast_add(&shifts).unwrap().silu().unwrap();
+        let (out_height, out_width) = (height.div_ceil(stride), width.div_ceil(stride));
+        let out_blocks = outputs.div_ceil(16);
+        let residual = tensor(source.many(out_blocks * out_height * out_width * 16), out_blocks, out_height, out_width);
+        let last = Pointwise::new(&source.many(5 * out_blocks * 16), &source.many(5), false).unwrap();
+        for path in Instructions::available() {
+            let workspace = used_workspace();
+            let dense = Dense::new(&weight, &bias, stride).unwrap().with_instructions(path);
+            let input = map(&workspace, &block(&picture).unwrap());
+            let found = dense.apply(&workspace, input.view()).unwrap();
+            prop_assert_eq!((found.blocks(), found.height(), found.width()), (out_blocks, out_height, out_width));
+            let as_tensor = tensor(found.numbers().to_vec(), out_blocks, out_height, out_width);
+            let by_pixels = unblock(&as_tensor, outputs).unwrap();
+            let expected = expected.flatten_from(2).unwrap().transpose(1, 2).unwrap().contiguous().unwrap();
+            assert_near(&numbers(&by_pixels), &numbers(&expected), 1e-4);
+
+            let added = dense.apply_residual(&workspace, input.view(), map(&workspace, &residual).view()).unwrap();
+            let sums: Vec<f32> = found.numbers().iter().zip(numbers(&residual)).map(|(a, b)| a + b).collect();
+            assert_near(added.numbers(), &sums, 1e-5);
+
+            let from = from.min(out_height - 1);
+            let some = from..(from + length).min(out_height);
+            let part = dense.apply_rows(&workspace, input.view(), some.clone()).unwrap();
+            prop_assert_eq!(rows(&part, some.clone()), rows(&found, some.clone()));
+            let last = last.clone().with_instructions(path);
+            let then = last.apply(&workspace, found.view()).unwrap();
+            let part = dense.apply_rows_then(&workspace, input.view(), some.clone(), &last).unwrap();
+            prop_assert_eq!(rows(&part, some.clone()), rows(&then, some));
+        }
+    }
+
+    #[test]
+    fn the_stem_gives_a_map_as_it_gives_a_tensor(
+        (half_height, half_width, blocks) in (1usize..20, 1usize..30, 1usize..3),
+        seed in any::<u64>(),
+    ) {
+        let (height, width) = (half_height * 2, half_width * 2);
+        let mut source = Numbers(seed);
+        let bytes: Vec<u8> = source.many(height * width * 3).iter().map(|x| (x * 127.0 + 128.0) as u8).collect();
+        let picture = Tensor::from_slice(&bytes, (1, height, width, 3), &Device::Cpu).unwrap();
+        let stem = Stem::new(&source.many(blocks * 16 * 108), &source.many(blocks * 16)).unwrap();
+        for path in Instructions::available() {
+            let stem = stem.clone().with_instructions(path);
+            let found = stem.apply(&used_workspace(), &bytes, height, width).unwrap();
+            prop_assert_eq!(bits(found.numbers()), bits_of(&stem.forward(&picture).unwrap()));
         }
     }
 
@@ -276,10 +312,23 @@ fn what_does_not_fit_is_refused() {
     );
     assert!(one.view().split(2).is_err());
     let depthwise = Depthwise::new(&[0.0; 144], &[0.0; 16], 1).unwrap();
-    assert!(Separable::new(depthwise.clone(), pointwise).is_err());
+    assert!(Separable::new(depthwise.clone(), pointwise.clone()).is_err());
     let fitting = Pointwise::new(&[0.0; 256], &[0.0; 16], true).unwrap();
     let separable = Separable::new(depthwise, fitting).unwrap();
     assert!(separable.apply(&workspace, two.view()).is_err());
+    let dense = Dense::new(&[0.0; 16 * 144], &[0.0; 16], 1).unwrap();
+    assert!(dense.apply(&workspace, two.view()).is_err());
+    assert!(dense.apply_residual(&workspace, one.view(), two.view()).is_err());
+    assert!(
+        dense
+            .apply_rows_then(&workspace, one.view(), 0..1, &pointwise)
+            .is_err()
+    );
+    assert!(
+        Dense::new(&[0.0; 15 * 144], &[0.0; 16], 1).is_err()
+            && Dense::new(&[0.0; 16 * 144], &[0.0; 16], 3).is_err()
+    );
     let stem = Stem::new(&[0.0; 16 * 108], &[0.0; 16]).unwrap();
+    assert!(stem.apply(&workspace, &[0; 11], 2, 2).is_err());
     assert!(Entrance::new(stem, separable).is_err(), "stride 1");
 }

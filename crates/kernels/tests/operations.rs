@@ -1,52 +1,22 @@
 //! Every path against candle's own operations, and every vector path against the portable one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use candle_core::{DType, Device, Tensor};
+use common::{Numbers, assert_near, numbers};
 use mineseal_kernels::{Depthwise, Instructions, Pointwise, SpatialPyramid, Stem, Upsample, block, unblock};
 use proptest::prelude::*;
 
-/// Repeatable numbers in [-1, 1).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 40) as f32 / (1u64 << 23) as f32) - 1.0
-    }
-
-    fn many(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| self.next()).collect()
-    }
-
-    /// The same with NaN, infinities and huge numbers among them.
-    fn wild(&mut self, count: usize) -> Vec<f32> {
-        (0..count)
-            .map(|_| {
-                let number = self.next();
-                match (number.to_bits() >> 3) % 41 {
-                    0 => f32::NAN,
-                    1 => f32::INFINITY,
-                    2 => f32::NEG_INFINITY,
-                    3 => 1e30 * number,
-                    4 => 1e-40,
-                    _ => 10.0 * number,
-                }
-            })
-            .collect()
-    }
-
-    fn tensor(&mut self, wild: bool, shape: (usize, usize, usize, usize)) -> Tensor {
-        let count = shape.0 * shape.1 * shape.2 * shape.3;
-        let numbers = if wild { self.wild(count) } else { self.many(count) };
-        Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap()
-    }
-}
-
-fn numbers(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
+/// `[pictures, channels, height, width]`.
+fn picture(source: &mut Numbers, wild: bool, shape: (usize, usize, usize, usize)) -> Tensor {
+    let count = shape.0 * shape.1 * shape.2 * shape.3;
+    let numbers = if wild {
+        source.wild(count)
+    } else {
+        source.many(count)
+    };
+    Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap()
 }
 
 /// `[pictures, channels, height, width]` as [`unblock`] gives it.
@@ -64,16 +34,6 @@ fn pixels_first(tensor: &Tensor) -> Vec<f32> {
 
 fn bits(tensor: &Tensor) -> Vec<u32> {
     numbers(tensor).into_iter().map(f32::to_bits).collect()
-}
-
-fn assert_near(found: &[f32], expected: &[f32], tolerance: f32) {
-    assert_eq!(found.len(), expected.len());
-    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let near = (found.is_nan() && expected.is_nan())
-            || found == expected
-            || (found - expected).abs() <= tolerance * expected.abs().max(1.0);
-        assert!(near, "number {index}: {found} instead of {expected}");
-    }
 }
 
 fn biased(tensor: &Tensor, bias: &[f32]) -> Tensor {
@@ -99,7 +59,7 @@ proptest! {
     ) {
         let mut source = Numbers(seed);
         let inputs = input_blocks * 16;
-        let picture = source.tensor(false, (pictures, inputs, height, width));
+        let picture = picture(&mut source, false, (pictures, inputs, height, width));
         let (weight, bias) = (source.many(outputs * inputs), source.many(outputs));
         let kernel = Tensor::from_slice(&weight, (outputs, inputs, 1, 1), &Device::Cpu).unwrap();
         let mut expected = biased(&picture.conv2d(&kernel, 0, 1, 1, 1).unwrap(), &bias);
@@ -120,9 +80,9 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut source = Numbers(seed);
-        let one = block(&source.tensor(false, (pictures, first * 16, height, width))).unwrap();
-        let two = block(&source.tensor(false, (pictures, second * 16, height, width))).unwrap();
-        let residual = block(&source.tensor(false, (pictures, outputs * 16, height, width))).unwrap();
+        let one = block(&picture(&mut source, false, (pictures, first * 16, height, width))).unwrap();
+        let two = block(&picture(&mut source, false, (pictures, second * 16, height, width))).unwrap();
+        let residual = block(&picture(&mut source, false, (pictures, outputs * 16, height, width))).unwrap();
         let weight = source.many(outputs * 16 * (first + second) * 16);
         let bias = source.many(outputs * 16);
         for path in Instructions::available() {
@@ -143,7 +103,7 @@ proptest! {
     ) {
         let mut source = Numbers(seed);
         let channels = blocks * 16;
-        let picture = source.tensor(false, (pictures, channels, height, width));
+        let picture = picture(&mut source, false, (pictures, channels, height, width));
         let (weight, bias) = (source.many(channels * 9), source.many(channels));
         let kernel = Tensor::from_slice(&weight, (channels, 1, 3, 3), &Device::Cpu).unwrap();
         let convolved = picture.conv2d(&kernel, 1, stride, 1, channels).unwrap();
@@ -190,7 +150,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let channels = blocks * 16;
-        let picture = Numbers(seed).tensor(true, (pictures, channels, height, width));
+        let picture = picture(&mut Numbers(seed), true, (pictures, channels, height, width));
         let given = numbers(&picture);
         let at = |n: usize, c: usize, y: usize, x: usize| given[((n * channels + c) * height + y) * width + x];
         let found = numbers(&unblock(&SpatialPyramid.forward(&block(&picture).unwrap()).unwrap(), channels * 4).unwrap());
@@ -216,7 +176,7 @@ proptest! {
         (pictures, height, width, blocks) in (1usize..3, 1usize..8, 1usize..8, 1usize..3),
         seed in any::<u64>(),
     ) {
-        let picture = Numbers(seed).tensor(false, (pictures, blocks * 16, height, width));
+        let picture = picture(&mut Numbers(seed), false, (pictures, blocks * 16, height, width));
         let expected = picture.upsample_nearest2d(height * 2, width * 2).unwrap();
         let found = Upsample.forward(&block(&picture).unwrap()).unwrap();
         prop_assert_eq!(bits(&found), bits(&block(&expected).unwrap()));
@@ -229,7 +189,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut source = Numbers(seed);
-        let picture = block(&source.tensor(true, (pictures, inputs * 16, height, width))).unwrap();
+        let picture = block(&picture(&mut source, true, (pictures, inputs * 16, height, width))).unwrap();
         let pointwise = Pointwise::new(&source.many(outputs * inputs * 16), &source.many(outputs), true).unwrap();
         let depthwise = Depthwise::new(&source.many(inputs * 16 * 9), &source.many(inputs * 16), stride).unwrap();
         let portable = Instructions::Portable;
@@ -249,7 +209,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let mut source = Numbers(seed);
-        let batch = block(&source.tensor(false, (3, blocks * 16, height, width))).unwrap();
+        let batch = block(&picture(&mut source, false, (3, blocks * 16, height, width))).unwrap();
         let pointwise = Pointwise::new(&source.many(outputs * blocks * 16), &source.many(outputs), true).unwrap();
         let depthwise = Depthwise::new(&source.many(blocks * 16 * 9), &source.many(blocks * 16), 1).unwrap();
         let whole = [pointwise.forward(&batch).unwrap(), depthwise.forward(&batch).unwrap()];
