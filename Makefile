@@ -50,7 +50,6 @@ chaos: ## Kill, stop and cut everything while people cross: MINUTES=10 CROSSINGS
 	@scripts/setup.sh test
 	CHAOS_MINUTES=$(MINUTES) CHAOS_CROSSINGS=$(CROSSINGS) CHAOS_RATE=$(RATE) CHAOS_BROKERS=$(BROKERS) CHAOS_SEED=$(SEED) \
 		$(CARGO) test --release --locked -p mineseal-counter --test chaos -- --ignored --exact long_run --nocapture
-	$(CARGO) test --release --locked -p mineseal-counter --test broker_outage -- --ignored --nocapture
 
 bench-counter: ## Frames a second, added latency and snapshots of the counter beside its Kafka
 	@scripts/setup.sh test
