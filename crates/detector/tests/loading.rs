@@ -6,7 +6,9 @@ mod weights;
 
 use std::path::Path;
 
-use mineseal_detector::{Detector, DetectorError, DetectorSettings, InputSize, PictureRef, YoloxDetector};
+use mineseal_detector::{
+    Detector, DetectorError, DetectorSettings, Device, InputSize, PictureRef, YoloxDetector,
+};
 use mineseal_domain::ObjectClass;
 use tempfile::TempDir;
 use weights::{METADATA, save, tensors};
@@ -210,5 +212,23 @@ fn classes_that_the_weights_lack_are_refused() {
             ..DetectorSettings::default()
         };
         assert!(YoloxDetector::load(&path, settings).is_err());
+    }
+}
+
+#[test]
+fn without_a_device_that_can_be_used_the_reason_is_told() {
+    let folder = TempDir::new().unwrap();
+    let path = save(&folder, &tensors(3), &METADATA);
+    // Whether this build has CUDA or not, and this machine a device or not, it has no hundred of them.
+    let settings = DetectorSettings {
+        device: Device::Cuda(99),
+        ..DetectorSettings::default()
+    };
+    match YoloxDetector::load(&path, settings).err() {
+        Some(DetectorError::Device { device, reason }) => {
+            assert_eq!(device, Device::Cuda(99));
+            assert!(!reason.is_empty());
+        }
+        other => panic!("{other:?}"),
     }
 }

@@ -12,8 +12,9 @@ use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaStream, DriverError,
 
 use crate::error::KernelError;
 use crate::executor::{Machine, Program};
-use crate::operation::{Bases, Kernel, Launch, Step, kernels};
+use crate::operation::{Bases, Kernel, Launch, Step};
 use crate::plan::{CANDIDATES_OFFSET, INPUT_OFFSET};
+use crate::tiling::kernels;
 
 /// The compiled kernels; empty where there was no compiler.
 const IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));

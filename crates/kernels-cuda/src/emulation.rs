@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::KernelError;
 use crate::executor::{Machine, Program};
-use crate::operation::{Bases, Launch};
+use crate::operation::{Bases, Launch, Step};
 
 unsafe extern "C" {
     /// `kernels/emulation.cpp`.
@@ -90,9 +90,8 @@ impl Host {
         let answer = self.programs[program].answer.start;
         self.work.bytes_mut()[answer..answer + 4].fill(0);
         let programs = Arc::clone(&self.programs);
-        programs[program]
-            .launch_steps()
-            .try_for_each(|launch| self.launch(launch))
+        let launches = latest_lane_first(&programs[program]);
+        launches.into_iter().try_for_each(|launch| self.launch(launch))
     }
 
     fn launch(&mut self, launch: &Launch) -> Result<(), KernelError> {
@@ -122,6 +121,37 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// The launches in an order that a device might take as well as the one in which they were written down: further lanes
+/// before earlier ones, as soon as what they wait for is done.
+fn latest_lane_first(program: &Program) -> Vec<&Launch> {
+    let lane_of = |step: &Step| match step {
+        Step::Launch(launch) => launch.lane,
+        Step::Wait { lane, .. } => *lane,
+    };
+    let mut pending: Vec<(usize, &Step)> = program.steps.iter().enumerate().collect();
+    let mut launches = Vec::new();
+    while !pending.is_empty() {
+        let ready = (0..program.lanes).rev().find_map(|lane| {
+            let place = pending.iter().position(|(_, step)| lane_of(step) == lane)?;
+            let (number, step) = pending[place];
+            let blocked = |other: usize| {
+                let before = |(earlier, step): &(usize, &Step)| *earlier < number && lane_of(step) == other;
+                pending.iter().any(before)
+            };
+            match step {
+                Step::Wait { other, .. } if blocked(*other) => None,
+                _ => Some(place),
+            }
+        });
+        // The step that was written down first waits for nothing that is pending.
+        let (_, step) = pending.remove(ready.unwrap_or(0));
+        if let Step::Launch(launch) = step {
+            launches.push(launch);
+        }
+    }
+    launches
 }
 
 impl Machine for Host {

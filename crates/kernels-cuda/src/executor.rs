@@ -121,8 +121,6 @@ impl Processor {
             Self::Cuda(device) => device.name(),
             #[cfg(feature = "emulation")]
             Self::Emulation => "emulation on the host",
-            #[cfg(not(any(feature = "device", feature = "emulation")))]
-            _ => "",
         }
     }
 
@@ -138,11 +136,6 @@ impl Processor {
                 let memory = crate::emulation::Memory::holding(constants.bytes());
                 Ok(Loaded::Emulation(Arc::new(memory)))
             }
-            #[cfg(not(any(feature = "device", feature = "emulation")))]
-            _ => {
-                let _ = constants.bytes();
-                Err(KernelError::NoKernels)
-            }
         }
     }
 
@@ -156,11 +149,8 @@ impl Processor {
             (Self::Emulation, Loaded::Emulation(constants)) => {
                 Ok(Box::new(crate::emulation::Host::new(constants, programs)))
             }
-            #[allow(unreachable_patterns)]
-            _ => {
-                let _ = programs;
-                Err(KernelError::NoKernels)
-            }
+            #[cfg(all(feature = "device", feature = "emulation"))]
+            _ => Err(KernelError::NoKernels),
         }
     }
 }

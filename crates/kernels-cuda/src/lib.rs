@@ -8,6 +8,7 @@
 //!
 //! With the feature `emulation`, the same kernels run on the host: the tests of every machine check them, and the
 //! whole net, against plain arithmetic.
+#![cfg(any(feature = "device", feature = "emulation"))]
 #![allow(unsafe_code)]
 
 mod constants;
@@ -21,8 +22,9 @@ mod map;
 mod operation;
 mod packing;
 mod plan;
-#[cfg(all(test, any(feature = "device", feature = "emulation")))]
+#[cfg(test)]
 mod tests;
+mod tiling;
 
 pub use constants::{Constants, Pointwise, Prediction, Separable, Stem};
 pub use error::KernelError;

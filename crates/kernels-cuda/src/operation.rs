@@ -41,69 +41,6 @@ impl Bases {
 /// The name of a kernel in the image.
 pub(crate) type Kernel = &'static str;
 
-/// All kernels, by their names.
-#[cfg(feature = "device")]
-pub(crate) fn kernels() -> impl Iterator<Item = Kernel> {
-    let convolutions = TILINGS.iter().map(|tiling| tiling.kernel);
-    convolutions.chain(["stem", "pool", "predict_boxes", "predict_classes"])
-}
-
-/// A kernel for convolutions of pixels, and what it takes on at once.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Tiling {
-    pub(crate) kernel: Kernel,
-    /// What stands before the 1x1 convolution.
-    pub(crate) depthwise: Depthwise,
-    /// Tiles of 16 pixels in a warp.
-    pub(crate) tiles: usize,
-    /// Chunks of 32 outputs in a warp.
-    pub(crate) chunks: usize,
-    /// Whether a lane has 4 inputs, not 8.
-    pub(crate) half: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depthwise {
-    Nothing,
-    /// Rows are multiples of a lane's pixels.
-    Stride(usize),
-    /// Rows and strides as they come.
-    Any,
-}
-
-const fn tiling(kernel: Kernel, depthwise: Depthwise, (tiles, chunks): (usize, usize), half: bool) -> Tiling {
-    Tiling {
-        kernel,
-        depthwise,
-        tiles,
-        chunks,
-        half,
-    }
-}
-
-/// Of each kind, what takes on most first.
-pub(crate) const TILINGS: [Tiling; 19] = [
-    tiling("pointwise_2_1", Depthwise::Nothing, (2, 1), false),
-    tiling("pointwise_1_1", Depthwise::Nothing, (1, 1), false),
-    tiling("pointwise_h_2_1", Depthwise::Nothing, (2, 1), true),
-    tiling("pointwise_h_1_1", Depthwise::Nothing, (1, 1), true),
-    tiling("separable_any_4", Depthwise::Any, (1, 4), false),
-    tiling("separable_any_2", Depthwise::Any, (1, 2), false),
-    tiling("separable_any_1", Depthwise::Any, (1, 1), false),
-    tiling("separable_any_h", Depthwise::Any, (1, 1), true),
-    tiling("separable_s1_1_4", Depthwise::Stride(1), (1, 4), false),
-    tiling("separable_s1_1_2", Depthwise::Stride(1), (1, 2), false),
-    tiling("separable_s1_2_1", Depthwise::Stride(1), (2, 1), false),
-    tiling("separable_s1_1_1", Depthwise::Stride(1), (1, 1), false),
-    tiling("separable_s1_h_2_1", Depthwise::Stride(1), (2, 1), true),
-    tiling("separable_s1_h_1_1", Depthwise::Stride(1), (1, 1), true),
-    tiling("separable_s2_1_4", Depthwise::Stride(2), (1, 4), false),
-    tiling("separable_s2_1_2", Depthwise::Stride(2), (1, 2), false),
-    tiling("separable_s2_1_1", Depthwise::Stride(2), (1, 1), false),
-    tiling("separable_s2_h_2_1", Depthwise::Stride(2), (2, 1), true),
-    tiling("separable_s2_h_1_1", Depthwise::Stride(2), (1, 1), true),
-];
-
 /// What runs side by side: launches of one lane run in their order, those of two lanes in any.
 pub(crate) type Lane = usize;
 

@@ -7,19 +7,16 @@ use crate::error::{KernelError, misfit};
 use crate::executor::Program;
 use crate::map::{Map, Regions, View};
 use crate::operation::{
-    Candidate, Depthwise, Kernel, Lane, Launch, Operation, Pixels, Place, Pool, Predict, Space,
-    StemOperation, Step, TILINGS, Tiling,
+    Candidate, Kernel, Lane, Launch, Operation, Pixels, Place, Pool, Predict, Space, StemOperation, Step,
 };
-use crate::packing::{CHUNK, LANE, inputs_of_lane};
+use crate::packing::{CHUNK, LANE};
+#[cfg(test)]
+use crate::tiling::Tiling;
+use crate::tiling::{TILE, choose};
 
-/// Pixels of the tensor cores' tile, and warps in a block.
-const TILE: usize = 16;
+/// Warps in a block.
 const WARPS: usize = 4;
 const THREADS: u32 = 128;
-/// With fewer warps than these a large device is better off with more and smaller ones: as measured on an H200 (the ignored
-/// test `times_of_all_tilings`).
-const BUSY_POINTWISE: usize = 132 * 16;
-const BUSY_SEPARABLE: usize = 900;
 /// The input begins behind the number of its pictures.
 pub(crate) const INPUT_OFFSET: usize = 256;
 /// The candidates lie behind their number.
@@ -357,7 +354,7 @@ impl Plan {
         };
         number(self.settings.pictures * input.height * input.width)?;
         let stride = depthwise.map(|layer| layer.stride);
-        let tiling = tiling(stride, pixels, size.1, layer.inputs, layer.outputs);
+        let tiling = choose(stride, pixels, size.1, layer.inputs, layer.outputs);
         #[cfg(test)]
         let tiling = self.always.unwrap_or(tiling);
         let grid = [
@@ -498,41 +495,6 @@ impl Plan {
             offset: self.boxes.start,
         }
     }
-}
-
-/// The kernel for a convolution: `stride` is that of the depthwise one before it, of rows of `width` pixels of the output.
-///
-/// A warp that takes on more reads less, and computes the depthwise part less often; but where the map is small it leaves the
-/// device idle. The first that keeps the device busy is taken, and else the one that takes on least.
-fn tiling(
-    stride: Option<usize>,
-    pixels: usize,
-    width: usize,
-    inputs: usize,
-    outputs: usize,
-) -> &'static Tiling {
-    let all_chunks = outputs.div_ceil(CHUNK);
-    let half = inputs_of_lane(inputs) < LANE;
-    let fits = |tiling: &&Tiling, depthwise: Depthwise| {
-        tiling.depthwise == depthwise
-            && tiling.half == half
-            && all_chunks.is_multiple_of(tiling.chunks)
-            && (!matches!(depthwise, Depthwise::Stride(_)) || width.is_multiple_of(2 * tiling.tiles))
-    };
-    let wanted = stride.map_or(Depthwise::Nothing, Depthwise::Stride);
-    let warps = |tiling: &Tiling| pixels.div_ceil(TILE * tiling.tiles) * (all_chunks / tiling.chunks);
-    let enough = if stride.is_some() {
-        BUSY_SEPARABLE
-    } else {
-        BUSY_POINTWISE
-    };
-    let of_kind = |depthwise: Depthwise| TILINGS.iter().filter(move |tiling| fits(tiling, depthwise));
-    let busy = of_kind(wanted).find(|tiling| warps(tiling) >= enough);
-    let least = of_kind(wanted)
-        .next_back()
-        .or_else(|| of_kind(Depthwise::Any).next_back());
-    // Every kind has a kernel that takes on one chunk.
-    busy.or(least).unwrap_or(&TILINGS[0])
 }
 
 /// The kernels count in 32 bits.

@@ -372,11 +372,14 @@ mod tests {
             ("[console]\nlisten = \"nowhere\"\n", "console.listen"),
             ("[extractor]\njpeg_quality = 0\n", "extractor.jpeg_quality"),
             ("[inference]\ninput_width = 100\n", "inference.input_width"),
+            ("[inference]\ndevice = \"gpu\"\n", "inference.device"),
+            ("[inference]\ndevice = \"cuda:first\"\n", "inference.device"),
             ("[clickhouse]\ndatabase = \"a;b\"\n", "clickhouse.database"),
         ] {
             let problem = load_text(text).unwrap_err().to_string();
             assert!(problem.contains(key), "{problem}");
         }
+        load_text("[inference]\ndevice = \"cuda:1\"\n").unwrap();
     }
 
     #[test]
