@@ -4,6 +4,7 @@
 //! shares the weights.
 
 mod boxes;
+mod convert;
 mod error;
 mod file;
 mod letterbox;
@@ -15,6 +16,7 @@ mod suppression;
 mod weights;
 mod yolox;
 
+pub use convert::{Labels, WeightsFacts, convert_weights, inspect_weights};
 pub use error::DetectorError;
 pub use file::{FileDetections, RgbPicture, detect_image_file, read_image_file};
 pub use mineseal_kernels::Instructions;

@@ -16,7 +16,7 @@ use crate::{Detector, DetectorError, DetectorSettings, InputSize, ModelCard, Pic
 /// Longest side of the net's input.
 const LARGEST_INPUT: usize = 4096;
 
-/// YOLOX with depthwise convolutions (YOLOX-Nano), on the CPU and on the calling thread.
+/// YOLOX of any size, on the CPU and on the calling thread. Its width and depth follow from the weights.
 pub struct YoloxDetector {
     network: Arc<Network>,
     card: ModelCard,
@@ -33,7 +33,7 @@ pub struct YoloxDetector {
 impl YoloxDetector {
     /// Reads the weights, a safetensors file with f32 tensors named as in YOLOX and batch normalisation folded.
     ///
-    /// Its metadata: `arch` (`yolox`), `depthwise` (`true`), `base_channels`, `num_classes`; `classes` (names with
+    /// Its metadata: `arch` (`yolox`), `depthwise` (`true` or `false`), `base_channels`, `num_classes`; `classes` (names with
     /// commas between; may be left out for the 80 of COCO and for one class, which is then person);
     /// `input_width` and `input_height` (optional: the size that the weights were made for).
     ///
