@@ -24,8 +24,14 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
         Topic::Crossings => &[include_str!("../avro/crossings/v1.avsc")],
         Topic::Activity => &[include_str!("../avro/activity/v1.avsc")],
         Topic::CameraHealth => &[include_str!("../avro/camera-health/v1.avsc")],
-        Topic::Headcounts => &[include_str!("../avro/headcounts/v1.avsc")],
-        Topic::Alarms => &[include_str!("../avro/alarms/v1.avsc")],
+        Topic::Headcounts => &[
+            include_str!("../avro/headcounts/v1.avsc"),
+            include_str!("../avro/headcounts/v2.avsc"),
+        ],
+        Topic::Alarms => &[
+            include_str!("../avro/alarms/v1.avsc"),
+            include_str!("../avro/alarms/v2.avsc"),
+        ],
         Topic::Dispositions => &[include_str!("../avro/dispositions/v1.avsc")],
         Topic::EvidenceRequests => &[include_str!("../avro/evidence-requests/v1.avsc")],
         Topic::Evidence => &[include_str!("../avro/evidence/v1.avsc")],
