@@ -104,17 +104,10 @@ mod tests {
     }
 
     fn shown(shifts: &Shifts) -> Vec<(&str, i64, i64, i64)> {
-        let shown = |tally| {
-            let ShiftTally {
-                name,
-                entered,
-                left,
-                inside,
-                ..
-            } = tally;
-            (name.as_str(), *entered, *left, *inside)
-        };
-        shifts.tallies().map(shown).collect()
+        let tallies = shifts.tallies();
+        tallies
+            .map(|tally| (tally.name.as_str(), tally.entered, tally.left, tally.inside))
+            .collect()
     }
 
     #[test]
