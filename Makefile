@@ -53,8 +53,8 @@ chaos: ## Kill, stop and cut everything while people cross: MINUTES=10 CROSSINGS
 
 bench-counter: ## Frames a second, added latency and snapshots of the counter beside its Kafka
 	@scripts/setup.sh test
-	$(CARGO) build --release --locked -p mineseal-embedded --bins
-	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked -p mineseal-counter --test throughput -- \
+	$(CARGO) build --release --locked --workspace --bin mineseal-test-services
+	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked --workspace --test throughput -- \
 		--ignored --nocapture --test-threads 1
 
 bench-tracker: ## The tracker beside PyPI's `trackers`: accuracy on given detections, speed, memory
@@ -77,7 +77,8 @@ long-cameras: ## 64 live cameras for ten minutes, a third of them at fault in tu
 		--ignored --nocapture
 
 audit: ## Errors of the count in 100 crossings, with their confidence intervals
-	$(CARGO) run --release --locked -p mineseal-count --example audit
+	$(CARGO) build --release --locked --workspace --example audit
+	$(TARGET)/examples/audit --date $$(date -u +%F) --out config/count-error.json
 
 bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread each, in turns
 	@scripts/bench-detector.sh

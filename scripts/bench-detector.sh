@@ -23,6 +23,9 @@ if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then
   printf '%s\n' "$packages" >"$venv/packages"
 fi
 
-cargo build --release --locked -p mineseal-detector --example detector_rounds
-program="${CARGO_TARGET_DIR:-target}/release/examples/detector_rounds"
-exec "$venv/bin/python" benches/detector/bench.py --shared "$shared" --program "$program" "$@"
+# Of the whole workspace, so that the build is shared with the tests.
+cargo build --release --locked --workspace --example detector_rounds --example evaluate
+examples="${CARGO_TARGET_DIR:-target}/release/examples"
+exec "$venv/bin/python" benches/detector/bench.py --shared "$shared" --program "$examples/detector_rounds" \
+  --evaluate "$examples/evaluate" --own-weights config/models/mineseal-yolox-nano.safetensors \
+  --cache "$(dirname "$venv")/held-out-scenes" "$@"

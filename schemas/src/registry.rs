@@ -33,8 +33,14 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
             include_str!("../avro/camera-health/v1.avsc"),
             include_str!("../avro/camera-health/v2.avsc"),
         ],
-        Topic::Headcounts => &[include_str!("../avro/headcounts/v1.avsc")],
-        Topic::Alarms => &[include_str!("../avro/alarms/v1.avsc")],
+        Topic::Headcounts => &[
+            include_str!("../avro/headcounts/v1.avsc"),
+            include_str!("../avro/headcounts/v2.avsc"),
+        ],
+        Topic::Alarms => &[
+            include_str!("../avro/alarms/v1.avsc"),
+            include_str!("../avro/alarms/v2.avsc"),
+        ],
         Topic::Dispositions => &[include_str!("../avro/dispositions/v1.avsc")],
         Topic::EvidenceRequests => &[include_str!("../avro/evidence-requests/v1.avsc")],
         Topic::Evidence => &[include_str!("../avro/evidence/v1.avsc")],

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     Activity, Alarm, Camera, CameraHealth, Correction, CorrectionOutcome, CounterState, Crossing, DeadLetter,
     DetectedBox, Detections, Disposition, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation,
-    Headcount, Mine, MouthCount, Positioning, Receipt, ReceiptOutcome,
+    Headcount, Mine, MouthCount, Positioning, Receipt, ReceiptOutcome, ShiftCount,
 };
 
 /// 2024-06-29 19:24:24 in Shanghai.
@@ -267,6 +267,16 @@ pub fn samples() -> Result<Samples, CodeError> {
             offset: 1_234_567_890_123,
             inconsistent: true,
             rule_version: 1,
+            corrected: -2,
+            non_regular_entered: 3,
+            non_regular_left: 4,
+            shifts: vec![ShiftCount {
+                name: "早班".into(),
+                began_at: AT.plus_micros(-3_600_000_000),
+                entered: 6,
+                left: 5,
+                inside: 7,
+            }],
         },
         alarm: Alarm {
             id: identity(4),

@@ -116,6 +116,8 @@ async fn the_page_shows_the_mines_in_chinese_and_moves_by_itself() {
         assert!(page.contains(word), "{word} is not on the page:\n{page}");
     }
     assert_eq!(browser.text("#link").await, "实时");
+    let stated = browser.text("#count-error summary").await;
+    assert!(stated.contains("计数误差"), "{stated}");
 
     let now = browser.text(".now").await;
     tokio::time::sleep(Duration::from_secs(5)).await;

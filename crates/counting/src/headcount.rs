@@ -1,5 +1,7 @@
-use mineseal_domain::{CameraCode, Direction, UtcMicros};
+use mineseal_domain::{CameraCode, Direction, Shift, UtcMicros, shift_at};
 use serde::{Deserialize, Serialize};
+
+use crate::shift::{ShiftTally, Shifts};
 
 /// Entries and exits over one line of a mine's mouths since the ledger began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ pub struct Correction {
 }
 
 /// How many people are underground in one mine: entries minus exits over all mouths, plus corrections. It has no
-/// midnight: only crossings and corrections change it.
+/// midnight: only crossings and corrections change it. What is told of shifts is told beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeadcountLedger {
     /// Sorted by camera and line.
@@ -37,6 +39,14 @@ pub struct HeadcountLedger {
     corrected: i64,
     last_correction: Option<Correction>,
     inconsistent: bool,
+    /// States of earlier versions have none of what follows.
+    #[serde(default)]
+    non_regular: (i64, i64),
+    #[serde(default)]
+    shifts: Shifts,
+    /// How often it was changed.
+    #[serde(default)]
+    revision: u64,
 }
 
 impl HeadcountLedger {
@@ -66,14 +76,51 @@ impl HeadcountLedger {
             Direction::In => mouth.entered = mouth.entered.saturating_add(1),
             Direction::Out => mouth.left = mouth.left.saturating_add(1),
         }
-        self.inconsistent |= self.people() < 0;
+        let people = self.people();
+        self.inconsistent |= people < 0;
+        self.shifts.count(direction, people);
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// Flags a crossing that was counted: it went by a way that people should not take. Whoever took it is underground
+    /// all the same, or is no longer.
+    pub fn flag_non_regular(&mut self, direction: Direction) {
+        let (entered, left) = &mut self.non_regular;
+        let passages = match direction {
+            Direction::In => entered,
+            Direction::Out => left,
+        };
+        *passages = passages.saturating_add(1);
+        self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// Takes the time, so that what follows belongs to the shift that runs then. Between two shifts there is one without
+    /// a name; a mine without shifts has none.
+    pub fn enter_shift(&mut self, shifts: &[Shift], at: UtcMicros) {
+        if shifts.is_empty() {
+            return;
+        }
+        let newest = self.shifts.newest();
+        let (name, began_at) = match shift_at(shifts, at) {
+            Some((shift, began_at)) => (shift.name.as_str(), began_at),
+            None if newest.is_some_and(|newest| newest.name.is_empty()) => return,
+            None => ("", at),
+        };
+        if newest.is_none_or(|newest| newest.began_at < began_at) {
+            self.shifts.begin(name, began_at);
+            self.shifts.level(self.people());
+            self.revision = self.revision.wrapping_add(1);
+        }
     }
 
     /// Applies a correction. The ledger is consistent again, unless it is still below zero.
     pub fn correct(&mut self, correction: Correction) {
         self.corrected = self.corrected.saturating_add(correction.change);
         self.last_correction = Some(correction);
-        self.inconsistent = self.people() < 0;
+        let people = self.people();
+        self.inconsistent = people < 0;
+        self.shifts.level(people);
+        self.revision = self.revision.wrapping_add(1);
     }
 
     /// The change that would make the ledger hold `people`.
@@ -108,6 +155,23 @@ impl HeadcountLedger {
     #[must_use]
     pub fn corrected(&self) -> i64 {
         self.corrected
+    }
+
+    /// Entries and exits by ways that people should not take, since the ledger began; the tallies hold them too.
+    #[must_use]
+    pub fn non_regular(&self) -> (i64, i64) {
+        self.non_regular
+    }
+
+    /// The shifts that are remembered, oldest first; the newest one runs.
+    pub fn shifts(&self) -> impl Iterator<Item = &ShiftTally> {
+        self.shifts.tallies()
+    }
+
+    /// A number that rises with every change.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The newest correction.
@@ -177,5 +241,53 @@ mod tests {
             by: "test".into(),
         });
         assert!(ledger.is_inconsistent());
+    }
+
+    #[test]
+    fn a_shift_begins_with_its_time_and_once() {
+        let shift = |name: &str, start_minute, end_minute| Shift {
+            name: name.into(),
+            start_minute,
+            end_minute,
+        };
+        let shifts = [shift("早班", 480, 960), shift("中班", 960, 1_320)];
+        // 2024-06-30 in Shanghai.
+        let minute = |minute: i64| UtcMicros((1_719_676_800 + minute * 60) * 1_000_000);
+        let mut ledger = HeadcountLedger::new();
+        ledger.enter_shift(&[], minute(500));
+        assert_eq!(ledger.shifts().count(), 0);
+        ledger.enter_shift(&shifts, minute(500));
+        ledger.count(&camera('1'), "mouth", Direction::In);
+        ledger.count(&camera('1'), "bypass", Direction::In);
+        ledger.flag_non_regular(Direction::In);
+        let before = ledger.clone();
+        ledger.enter_shift(&shifts, minute(501));
+        assert_eq!(ledger, before);
+        ledger.enter_shift(&shifts, minute(960));
+        ledger.count(&camera('1'), "mouth", Direction::Out);
+        for at in [1_320, 1_400] {
+            ledger.enter_shift(&shifts, minute(at));
+        }
+        let shown: Vec<_> = ledger
+            .shifts()
+            .map(|tally| {
+                (
+                    tally.name.as_str(),
+                    tally.began_at,
+                    tally.entered,
+                    tally.left,
+                    tally.inside,
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("早班", minute(480), 2, 0, 1),
+                ("中班", minute(960), 0, 1, 0),
+                ("", minute(1_320), 0, 0, 0)
+            ]
+        );
+        assert_eq!((ledger.people(), ledger.non_regular()), (1, (1, 0)));
     }
 }

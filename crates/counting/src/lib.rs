@@ -7,12 +7,18 @@ mod counter;
 mod edge;
 mod headcount;
 mod passage;
+mod reconciliation;
 mod rule;
+mod shift;
+mod stated_error;
 
 pub use counter::{CrossingCounter, LineCrossing};
 pub use edge::past_the_edges;
 pub use headcount::{Correction, HeadcountLedger, MouthTally};
+pub use reconciliation::{Compared, Reconciliation, ReconciliationRule, Report};
 pub use rule::{Buffer, CrossingRule};
+pub use shift::ShiftTally;
+pub use stated_error::{ErrorRow, StatedError};
 
 /// Version of the rule that decides crossings; rises with every change of what counts.
 ///

@@ -124,6 +124,48 @@ pub enum DetectorError {
     #[cfg(any(feature = "cuda", feature = "emulation"))]
     #[error(transparent)]
     Kernel(#[from] mineseal_kernels_cuda::KernelError),
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is no ONNX model, or one that holds its numbers in a form that is not read.
+    #[error("{path} is not a usable ONNX file: {reason}")]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A model is no YOLOX, or one of an unknown size.
+    #[error("{path} is not a YOLOX net: {reason}")]
+    NotYolox {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A convolution of an ONNX model is not the one that YOLOX has at its place.
+    #[error(
+        "{path}: convolution {number}, which should be {name}, has {what} {found}, expected {expected}; is this a YOLOX export?"
+    )]
+    Convolution {
+        /// The file.
+        path: PathBuf,
+        /// Its place in the graph, from 0.
+        number: usize,
+        /// What YOLOX has there.
+        name: String,
+        /// What differs.
+        what: &'static str,
+        /// In the file.
+        found: usize,
+        /// In YOLOX.
+        expected: usize,
+    },
     /// An operation of the net failed.
     #[error("the net failed: {0}")]
     Net(#[from] candle_core::Error),

@@ -4,6 +4,7 @@
 //! shares the weights.
 
 mod boxes;
+mod convert;
 #[cfg(any(feature = "cuda", feature = "emulation"))]
 mod cuda;
 mod device;
@@ -18,6 +19,7 @@ mod suppression;
 mod weights;
 mod yolox;
 
+pub use convert::{Labels, WeightsFacts, convert_weights, inspect_weights};
 pub use device::{Device, UnknownDevice};
 pub use error::DetectorError;
 pub use file::{FileDetections, RgbPicture, detect_image_file, read_image_file};

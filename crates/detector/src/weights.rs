@@ -64,22 +64,25 @@ impl<'a> Weights<'a> {
     /// The architecture, which must be one that this crate builds.
     pub(crate) fn architecture(&self) -> Result<String, DetectorError> {
         match self.metadata.get("arch").map(String::as_str) {
-            Some("yolox") => {}
-            _ => return Err(self.refused("arch", "yolox")),
+            Some("yolox") => Ok("yolox".to_owned()),
+            _ => Err(self.refused("arch", "yolox")),
         }
+    }
+
+    /// Whether 3x3 convolutions are separable, as in YOLOX-Nano, or go over all channels, as in the larger ones.
+    pub(crate) fn depthwise(&self) -> Result<bool, DetectorError> {
         match self.metadata.get("depthwise").map(String::as_str) {
-            Some("true") => Ok("yolox".to_owned()),
-            _ => Err(self.refused("depthwise", "true (YOLOX-Nano and its kin)")),
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            _ => Err(self.refused("depthwise", "true (YOLOX-Nano) or false (Tiny, S, M, L, X)")),
         }
     }
 
     /// Channels of the first layer.
     pub(crate) fn base_channels(&self) -> Result<usize, DetectorError> {
         match self.number("base_channels")? {
-            Some(channels) if channels > 0 && channels % mineseal_kernels::BLOCK == 0 && channels <= 256 => {
-                Ok(channels)
-            }
-            _ => Err(self.refused("base_channels", "a multiple of 16, at most 256")),
+            Some(channels) if channels > 0 && channels % 8 == 0 && channels <= 256 => Ok(channels),
+            _ => Err(self.refused("base_channels", "a multiple of 8, at most 256")),
         }
     }
 

@@ -20,7 +20,8 @@ use crate::{Detector, DetectorError, DetectorSettings, Device, InputSize, ModelC
 /// Longest side of the net's input.
 const LARGEST_INPUT: usize = 4096;
 
-/// YOLOX with depthwise convolutions (YOLOX-Nano), on the CPU and on the calling thread, or on a device.
+/// YOLOX of any size, on the CPU and on the calling thread; with depthwise convolutions (YOLOX-Nano) on a device too.
+/// Its width and depth follow from the weights.
 pub struct YoloxDetector {
     network: Arc<Network>,
     card: ModelCard,
@@ -40,7 +41,7 @@ pub struct YoloxDetector {
 impl YoloxDetector {
     /// Reads the weights, a safetensors file with f32 tensors named as in YOLOX and batch normalisation folded.
     ///
-    /// Its metadata: `arch` (`yolox`), `depthwise` (`true`), `base_channels`, `num_classes`; `classes` (names with
+    /// Its metadata: `arch` (`yolox`), `depthwise` (`true` or `false`), `base_channels`, `num_classes`; `classes` (names with
     /// commas between; may be left out for the 80 of COCO and for one class, which is then person);
     /// `input_width` and `input_height` (optional: the size that the weights were made for).
     ///

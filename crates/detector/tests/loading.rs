@@ -169,13 +169,23 @@ fn metadata_that_does_not_serve_is_named() {
         ("arch", "nanodet", "metadata arch is \"nanodet\", expected yolox"),
         (
             "depthwise",
+            "sometimes",
+            "metadata depthwise is \"sometimes\", expected true",
+        ),
+        (
+            "depthwise",
             "false",
-            "metadata depthwise is \"false\", expected true",
+            "has no tensor backbone.backbone.dark2.0.conv.weight; expected one of shape [32, 16, 3, 3]",
+        ),
+        (
+            "base_channels",
+            "20",
+            "metadata base_channels is \"20\", expected a multiple of 8",
         ),
         (
             "base_channels",
             "24",
-            "metadata base_channels is \"24\", expected a multiple of 16",
+            "tensor backbone.backbone.stem.conv.conv.weight has shape [16, 12, 3, 3], expected [24, 12, 3, 3]",
         ),
         ("base_channels", "16.0", "expected a whole number"),
         ("num_classes", "", "metadata num_classes is \"\""),

@@ -18,6 +18,12 @@ pub enum AlarmKind {
     CameraFault,
     /// 摄像头离线.
     CameraOffline,
+    /// 非常规通道入井: a person went underground by a way that people should not take.
+    NonRegularEntry,
+    /// 非常规通道出井: a person came up by a way that people should not take.
+    NonRegularExit,
+    /// 井下人数不符: the cameras and the positioning system count differently.
+    PositioningMismatch,
 }
 
 impl AlarmKind {
@@ -32,6 +38,9 @@ impl AlarmKind {
             Self::PostEmpty => "调度室空岗",
             Self::CameraFault => "摄像仪画面异常",
             Self::CameraOffline => "摄像仪离线",
+            Self::NonRegularEntry => "非常规通道入井",
+            Self::NonRegularExit => "非常规通道出井",
+            Self::PositioningMismatch => "井下人数不符",
         }
     }
 }

@@ -18,5 +18,5 @@ pub use codes::{CameraCode, CodeError, MineCode, PlaceClass};
 pub use detection::{Detection, ObjectClass, ObjectGroup};
 pub use geometry::{Anchor, BoundingBox, Direction, Line, Point};
 pub use health::{HealthCondition, HealthMeasures, RegionMeasure, ViewMeasures};
-pub use mine::{MineState, Shift};
+pub use mine::{MineState, Shift, shift_at};
 pub use time::UtcMicros;

@@ -39,6 +39,18 @@ impl UtcMicros {
         (seconds.rem_euclid(86_400) / 3600) as u8
     }
 
+    /// Reads a time in Asia/Shanghai that is written as `yyyyMMddHHmmss` or `yyyy-MM-dd HH:mm:ss`, the two forms of the
+    /// national norms (`domain.md` 4.5, 4.6); none if it is neither.
+    #[must_use]
+    pub fn from_shanghai(text: &str) -> Option<Self> {
+        let civil = ["%Y%m%d%H%M%S", "%Y-%m-%d %H:%M:%S"]
+            .into_iter()
+            .find_map(|form| jiff::civil::DateTime::strptime(form, text).ok())?;
+        let offset = jiff::tz::Offset::from_seconds(SHANGHAI_OFFSET_SECONDS).ok()?;
+        let instant = offset.to_timestamp(civil).ok()?;
+        Some(Self(instant.as_microsecond()))
+    }
+
     /// `yyyy-MM-dd HH:mm:ss` in Asia/Shanghai, the form of the national norm (`domain.md` 4.2).
     #[must_use]
     pub fn shanghai(self) -> String {
@@ -66,6 +78,24 @@ impl fmt::Display for UtcMicros {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_the_norms_are_read() {
+        let at = UtcMicros(1_719_660_264_000_000);
+        for text in ["20240629192424", "2024-06-29 19:24:24"] {
+            assert_eq!(UtcMicros::from_shanghai(text), Some(at), "{text}");
+        }
+        assert_eq!(UtcMicros::from_shanghai(&at.shanghai()), Some(at));
+        for wrong in [
+            "",
+            "20240629",
+            "20241329192424",
+            "2024-06-29T19:24:24",
+            "20240629192424 ",
+        ] {
+            assert_eq!(UtcMicros::from_shanghai(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn shows_shanghai_time_and_hour() {

@@ -65,21 +65,11 @@ impl Decided {
             Some(outcome) if !outcome.applied || late => return None,
             _ => {}
         }
-        if self.identities.len() == REMEMBERED {
-            self.identities.pop_front();
-        }
-        self.identities.push_back(correction.id);
+        self.remember(correction.id);
         let before = ledger.people();
         let refusal = ordered.refused.clone().or_else(|| refusal(correction, late));
         let change = if refusal.is_none() {
-            let change = ledger.change_to(correction.people);
-            ledger.correct(mineseal_counting::Correction {
-                at: correction.at,
-                change,
-                reason: correction.reason.clone(),
-                by: correction.by.clone(),
-            });
-            change
+            apply(ledger, correction)
         } else {
             0
         };
@@ -95,6 +85,52 @@ impl Decided {
             ..correction.clone()
         })
     }
+
+    /// Whether the correction of that identity was decided here, or waits for its time among `ordered`.
+    pub(crate) fn knows(&self, id: Uuid, ordered: &[OrderedCorrection]) -> bool {
+        self.identities.contains(&id) || ordered.iter().any(|ordered| ordered.correction.id == id)
+    }
+
+    /// Applies a correction that no person ordered but a rule; its time is the mine's now.
+    pub(crate) fn apply(
+        &mut self,
+        ledger: &mut HeadcountLedger,
+        correction: Correction,
+        position: InputPosition,
+    ) -> Correction {
+        self.remember(correction.id);
+        let before = ledger.people();
+        let change = apply(ledger, &correction);
+        Correction {
+            outcome: Some(CorrectionOutcome {
+                applied: true,
+                refusal: String::new(),
+                before,
+                change,
+                partition: position.partition,
+                offset: position.offset,
+            }),
+            ..correction
+        }
+    }
+
+    fn remember(&mut self, id: Uuid) {
+        if self.identities.len() == REMEMBERED {
+            self.identities.pop_front();
+        }
+        self.identities.push_back(id);
+    }
+}
+
+fn apply(ledger: &mut HeadcountLedger, correction: &Correction) -> i64 {
+    let change = ledger.change_to(correction.people);
+    ledger.correct(mineseal_counting::Correction {
+        at: correction.at,
+        change,
+        reason: correction.reason.clone(),
+        by: correction.by.clone(),
+    });
+    change
 }
 
 fn refusal(correction: &Correction, late: bool) -> Option<String> {

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 
-use mineseal_counting::HeadcountLedger;
+use mineseal_counting::{HeadcountLedger, Reconciliation};
 use mineseal_domain::{
     ActivityKind, ActivityState, CameraCode, Direction, MineCode, MineState, ObjectGroup, UtcMicros,
 };
 use mineseal_rules::{MineRules, Policy, Signal, Watched};
-use mineseal_schemas::{Activity, Camera, Crossing, Detections, Headcount, Mine, MouthCount};
+use mineseal_schemas::{
+    Activity, Camera, Crossing, Detections, Headcount, Mine, MouthCount, Positioning, ShiftCount,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::camera::CameraState;
@@ -13,7 +15,7 @@ use crate::clock::{Advance, MineClock, OFFLINE_AFTER_MICROS};
 use crate::corrections::{Decided, Moment, OrderedCorrection};
 use crate::evidence::{Deciding, write_with_evidence, write_without_frame};
 use crate::reading::{Counted, Order, Reading};
-use crate::{Output, Statistics, identity};
+use crate::{Output, Statistics, identity, positioning};
 
 /// Pictures are no wider and no higher than this.
 const LARGEST_SIDE: i32 = 16_384;
@@ -40,6 +42,17 @@ pub struct InputPosition {
     pub offset: i64,
 }
 
+/// What is known of a mine's people beside its cameras.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'known> {
+    /// Corrections of its headcount, by their time. Each is decided once, with the first frame whose time is not before
+    /// it; what is taken in without them may come again.
+    pub corrections: &'known [OrderedCorrection],
+    /// Reports of its positioning system, by their time. Each is taken once, with the first frame whose time is not
+    /// before it; one that is not later than a report that was taken is no news.
+    pub positioning: &'known [Positioning],
+}
+
 /// All that is known of one mine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MineEngine {
@@ -52,6 +65,9 @@ pub struct MineEngine {
     clock: MineClock,
     cameras: BTreeMap<CameraCode, CameraState>,
     statistics: Statistics,
+    /// States of format 2 have none.
+    #[serde(default)]
+    reconciliation: Reconciliation,
 }
 
 impl MineEngine {
@@ -73,6 +89,7 @@ impl MineEngine {
             clock: MineClock::default(),
             cameras: BTreeMap::new(),
             statistics: Statistics::default(),
+            reconciliation: Reconciliation::default(),
         }
     }
 
@@ -86,6 +103,12 @@ impl MineEngine {
     #[must_use]
     pub fn people(&self) -> i64 {
         self.ledger.people()
+    }
+
+    /// Time of the newest report of the positioning system that was taken.
+    #[must_use]
+    pub fn positioning_at(&self) -> Option<UtcMicros> {
+        self.reconciliation.last().map(|(at, _)| at)
     }
 
     /// What came in so far.
@@ -111,15 +134,14 @@ impl MineEngine {
         input: &Detections,
         position: InputPosition,
     ) -> Vec<Output> {
-        self.step_with(registration, &[], input, position)
+        self.step_with(registration, Beside::default(), input, position)
     }
 
-    /// As [`MineEngine::step`], with the corrections of the mine's headcount that are known, by their time. Each is
-    /// decided once, with the first frame whose time is not before it; what is taken in without them may come again.
+    /// As [`MineEngine::step`], with what is known beside the cameras.
     pub fn step_with(
         &mut self,
         registration: &MineRegistration,
-        corrections: &[OrderedCorrection],
+        beside: Beside<'_>,
         input: &Detections,
         position: InputPosition,
     ) -> Vec<Output> {
@@ -170,17 +192,21 @@ impl MineEngine {
         };
         self.follow_registration(registration, advance, Some(&input.camera), &mut outputs);
 
-        let ledger_before = self.ledger.clone();
+        let revision = self.ledger.revision();
         let moment = Moment {
             before,
             now: advance.now,
             position,
         };
-        for ordered in corrections {
+        self.ledger.enter_shift(&registration.mine.shifts, advance.now);
+        for ordered in beside.corrections {
             self.correct(ordered, moment, &mut outputs);
         }
+        self.reconciliation.note(advance.now, self.ledger.people());
+        self.reconcile(&registration.mine, beside, moment, &mut outputs);
         self.take_frame(camera, input, order, &mut outputs);
-        if self.ledger != ledger_before || !self.announced {
+        self.reconciliation.note(advance.now, self.ledger.people());
+        if self.ledger.revision() != revision || !self.announced {
             self.announced = true;
             outputs.push(Output::Headcount(self.headcount(input.captured_at, position)));
         }
@@ -215,6 +241,7 @@ impl MineEngine {
             watch_ordered: mine.watch_ordered,
         };
         let mut steps = self.rules.set_policy(now, policy);
+        steps.extend(self.rules.advance(now));
 
         let registered = |code: &CameraCode| {
             registration
@@ -268,6 +295,37 @@ impl MineEngine {
             let steps = self.rules.correct(at, people);
             write_without_frame(&self.mine, steps, outputs);
         }
+    }
+
+    fn reconcile(&mut self, mine: &Mine, beside: Beside<'_>, moment: Moment, outputs: &mut Vec<Output>) {
+        // With a frame that brings the time further, as corrections are decided: what follows can be told again.
+        if beside.positioning.is_empty() || moment.before == Some(moment.now) {
+            return;
+        }
+        let reconciled = positioning::reconcile(
+            &mut self.reconciliation,
+            &self.ledger,
+            &mut self.rules,
+            &mut self.statistics,
+            (mine, beside.positioning),
+            moment.now,
+        );
+        write_without_frame(&self.mine, reconciled.steps, outputs);
+        let Some(begin_again) = reconciled.begin_again else {
+            return;
+        };
+        // A replay that knows what was decided applies it at the place where it was decided.
+        if self.corrections.knows(begin_again.id, beside.corrections) {
+            return;
+        }
+        let applied = self
+            .corrections
+            .apply(&mut self.ledger, begin_again, moment.position);
+        let (at, people) = (applied.at, self.ledger.people());
+        outputs.push(Output::Correction(applied));
+        let steps = self.rules.correct(at, people);
+        write_without_frame(&self.mine, steps, outputs);
+        self.reconciliation.note(at, people);
     }
 
     fn take_frame(&mut self, camera: &Camera, input: &Detections, order: Order, outputs: &mut Vec<Output>) {
@@ -360,6 +418,7 @@ impl MineEngine {
             })),
             ObjectGroup::Person if camera.place.is_mouth() => {
                 self.ledger.count(&camera.code, &line.name, direction);
+                self.reconciliation.passed(at);
                 let watched = Watched {
                     code: &camera.code,
                     name: &camera.name,
@@ -368,7 +427,12 @@ impl MineEngine {
                     direction,
                     people: self.ledger.people(),
                 };
-                let steps = self.rules.apply(at, watched, signal);
+                let mut steps = self.rules.apply(at, watched, signal);
+                if !line.regular {
+                    self.ledger.flag_non_regular(direction);
+                    let signal = Signal::PassedNonRegular { direction };
+                    steps.extend(self.rules.apply(at, watched, signal));
+                }
                 let deciding = Deciding {
                     camera: &camera.code,
                     captured_at: at,
@@ -387,6 +451,14 @@ impl MineEngine {
             entered: mouth.entered,
             left: mouth.left,
         });
+        let shifts = self.ledger.shifts().map(|tally| ShiftCount {
+            name: tally.name.clone(),
+            began_at: tally.began_at,
+            entered: tally.entered,
+            left: tally.left,
+            inside: tally.inside,
+        });
+        let (non_regular_entered, non_regular_left) = self.ledger.non_regular();
         Headcount {
             mine: self.mine.clone(),
             people: self.ledger.people(),
@@ -396,6 +468,10 @@ impl MineEngine {
             offset: position.offset,
             inconsistent: self.ledger.is_inconsistent(),
             rule_version: mineseal_counting::RULE_VERSION,
+            corrected: self.ledger.corrected(),
+            non_regular_entered,
+            non_regular_left,
+            shifts: shifts.collect(),
         }
     }
 }

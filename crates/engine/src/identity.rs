@@ -1,7 +1,7 @@
 //! Identities that follow from what they name: the same input gives the same identity, however often it is
 //! counted.
 
-use mineseal_domain::{ActivityKind, ActivityState, CameraCode, UtcMicros};
+use mineseal_domain::{ActivityKind, ActivityState, CameraCode, MineCode, UtcMicros};
 use uuid::Uuid;
 
 /// Namespace of the identities that the engine gives.
@@ -21,6 +21,10 @@ pub(crate) fn activity(camera: &CameraCode, kind: ActivityKind, state: ActivityS
 
 pub(crate) fn evidence_request(alarm: Uuid, revision: i32) -> Uuid {
     of(&format!("evidence/{alarm}/{revision}"))
+}
+
+pub(crate) fn begin_again(mine: &MineCode, at: UtcMicros) -> Uuid {
+    of(&format!("begin-again/{mine}/{}", at.0))
 }
 
 fn of(name: &str) -> Uuid {

@@ -12,12 +12,14 @@ mod engine;
 mod evidence;
 mod identity;
 mod outputs;
+mod positioning;
 mod reading;
 mod state;
 mod statistics;
 
 pub use corrections::OrderedCorrection;
-pub use engine::{InputPosition, MineEngine, MineRegistration};
+pub use engine::{Beside, InputPosition, MineEngine, MineRegistration};
 pub use outputs::Output;
-pub use state::{STATE_FORMAT, StateError, decode_state};
+pub use positioning::POSITIONING;
+pub use state::{OLDEST_STATE_FORMAT, STATE_FORMAT, StateError, decode_state};
 pub use statistics::Statistics;

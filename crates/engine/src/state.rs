@@ -4,10 +4,13 @@ use crate::MineEngine;
 
 /// How an engine's state is written: two bytes with this number, the greater first, then CBOR. It rises with
 /// every change of what the state holds.
+///
+/// 3: shifts, non-regular passages, positioning and the views of cameras. A state of format 2 is read as one that has
+/// seen none of them.
 pub const STATE_FORMAT: i32 = 3;
 
-/// The oldest format that is still read: what later ones added has defaults.
-const OLDEST_FORMAT: i32 = 2;
+/// The oldest format that this build reads.
+pub const OLDEST_STATE_FORMAT: i32 = 2;
 
 /// Why a state could not be written or read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub enum StateError {
     Write(String),
     /// Written by another version of the engine.
     #[error(
-        "the state of a mine has format {found}, this build reads formats {OLDEST_FORMAT} to {STATE_FORMAT}; \
+        "the state of a mine has format {found}, this build reads formats {OLDEST_STATE_FORMAT} to {STATE_FORMAT}; \
          replay the mine's detections, or run the build that wrote it"
     )]
     Format {
@@ -54,7 +57,7 @@ pub fn decode_state(bytes: &[u8]) -> Result<MineEngine, StateError> {
         )));
     };
     let found = i32::from(u16::from_be_bytes(*format));
-    if !(OLDEST_FORMAT..=STATE_FORMAT).contains(&found) {
+    if !(OLDEST_STATE_FORMAT..=STATE_FORMAT).contains(&found) {
         return Err(StateError::Format { found });
     }
     let engine = ciborium::from_reader(&mut body).map_err(|error| StateError::Read(error.to_string()))?;

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// What came in since the engine was made, and what of it was left aside and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Statistics {
     /// Frames that came, those that were left aside among them.
     pub frames: u64,
@@ -23,12 +24,16 @@ pub struct Statistics {
     pub time_ahead: u64,
     /// Crossings, of people and vehicles.
     pub crossings: u64,
+    /// Reports of the positioning system that were compared with the count.
+    pub positioning_compared: u64,
+    /// Reports of the positioning system from before what is remembered of the count.
+    pub positioning_too_old: u64,
 }
 
 impl Statistics {
     /// Every count with its name, in the order of the fields.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 10] {
+    pub fn named(&self) -> [(&'static str, u64); 12] {
         [
             ("frames", self.frames),
             ("unknown_mine", self.unknown_mine),
@@ -40,6 +45,8 @@ impl Statistics {
             ("clock_set_back", self.clock_set_back),
             ("time_ahead", self.time_ahead),
             ("crossings", self.crossings),
+            ("positioning_compared", self.positioning_compared),
+            ("positioning_too_old", self.positioning_too_old),
         ]
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use mineseal_domain::MineState;
-use mineseal_engine::{InputPosition, MineEngine, OrderedCorrection, Output, decode_state};
+use mineseal_engine::{Beside, InputPosition, MineEngine, OrderedCorrection, Output, decode_state};
 use mineseal_schemas::{Correction, CorrectionOutcome, Detections};
 use uuid::Uuid;
 
@@ -32,7 +32,11 @@ fn run_with(engine: &mut MineEngine, orders: &[OrderedCorrection], inputs: &[Det
         .zip(inputs)
         .flat_map(|(offset, input)| {
             let position = InputPosition { partition: 7, offset };
-            engine.step_with(&registration, orders, input, position)
+            let beside = Beside {
+                corrections: orders,
+                ..Beside::default()
+            };
+            engine.step_with(&registration, beside, input, position)
         })
         .collect()
 }

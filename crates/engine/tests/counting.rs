@@ -79,6 +79,21 @@ fn a_way_that_people_should_not_take_counts_and_is_flagged() {
         ("bypass", false)
     );
     assert_eq!(engine.people(), 1);
+    let last = headcounts(&outputs).pop().unwrap();
+    assert_eq!((last.non_regular_entered, last.non_regular_left), (1, 0));
+    assert_eq!(last.mouths[0].line, "bypass");
+    assert_eq!(told(&outputs), ["NonRegularEntry Raised 1"]);
+    let evidence = outputs
+        .iter()
+        .filter(|output| matches!(output, Output::EvidenceRequest(_)))
+        .count();
+    assert_eq!(evidence, 1);
+    // Ten quiet minutes later.
+    let later = run(&mut engine, &registration, &[frame(1, 1, 6_100)], 60);
+    assert!(
+        told(&later).contains(&"NonRegularEntry Cleared 1".to_owned()),
+        "{later:?}"
+    );
 }
 
 #[test]

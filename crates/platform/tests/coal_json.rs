@@ -96,6 +96,10 @@ async fn the_headcount_is_four_digits_and_never_below_zero() {
         offset: 1,
         inconsistent: true,
         rule_version: 1,
+        corrected: 0,
+        non_regular_entered: 0,
+        non_regular_left: 0,
+        shifts: Vec::new(),
     };
     assert!(matches!(
         adapter.deliver(&Outgoing::Headcount(headcount)).await,

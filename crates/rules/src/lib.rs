@@ -9,9 +9,11 @@ mod mine_rules;
 mod open;
 mod policy;
 
-pub use mine_rules::{MineRules, Signal, Watched};
+pub use mine_rules::{MineRules, QUIET_MICROS, Signal, Watched};
 pub use open::{AlarmStep, OpenAlarm};
 pub use policy::{Policy, severity};
 
 /// Version of the rules; rises with every change of what is an alarm, how grave it is, or when it ends.
-pub const RULE_VERSION: i32 = 2;
+///
+/// 3: passages by non-regular ways, and counts that differ from the positioning system's, are alarms.
+pub const RULE_VERSION: i32 = 3;

@@ -1,6 +1,6 @@
 //! What operators read.
 
-use mineseal_domain::{HealthCondition, MineState};
+use mineseal_domain::{Direction, HealthCondition, MineState};
 
 pub(crate) fn entered(place: &str, state: MineState, people: i64) -> String {
     format!(
@@ -35,6 +35,28 @@ pub(crate) fn inconsistent(people: i64) -> String {
 
 pub(crate) fn inconsistent_ended(people: i64) -> String {
     format!("视频计数恢复为 {people} 人，井下人数不一致报警解除")
+}
+
+pub(crate) fn non_regular(place: &str, direction: Direction, people: i64) -> String {
+    let way = match direction {
+        Direction::In => "入井",
+        Direction::Out => "出井",
+    };
+    format!("{place}：有人员经非常规通道{way}，已计入井下人数，视频计数井下现有 {people} 人")
+}
+
+pub(crate) fn non_regular_ended(place: &str) -> String {
+    format!("{place}：非常规通道十分钟内再无人员通过，报警解除")
+}
+
+pub(crate) fn mismatch(video: i64, positioning: i64, allowed: i64) -> String {
+    format!(
+        "视频计数井下 {video} 人，人员定位 {positioning} 人，相差超过允许的 {allowed} 人，请核对井下实际人数"
+    )
+}
+
+pub(crate) fn mismatch_ended(video: i64, positioning: i64) -> String {
+    format!("视频计数井下 {video} 人，人员定位 {positioning} 人，相差在允许范围内，井下人数不符报警解除")
 }
 
 pub(crate) fn belt_runs(place: &str, state: MineState) -> String {

@@ -7,6 +7,9 @@ use crate::messages;
 use crate::open::{AlarmKey, AlarmStep, OpenAlarm, OpenAlarms};
 use crate::policy::Policy;
 
+/// A way that people should not take is quiet again after so long without a passage, microseconds.
+pub const QUIET_MICROS: i64 = 600_000_000;
+
 /// The camera that a signal comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'registration> {
@@ -25,6 +28,11 @@ pub enum Signal {
         direction: Direction,
         /// People underground after it.
         people: i64,
+    },
+    /// He went by a way that people should not take; comes after the crossing itself.
+    PassedNonRegular {
+        /// Which way.
+        direction: Direction,
     },
     /// The belt runs, or stands.
     Belt {
@@ -57,6 +65,13 @@ pub struct MineRules {
     people: i64,
     cameras: BTreeMap<CameraCode, Facts>,
     alarms: OpenAlarms,
+    /// When somebody last took a non-regular way of which an alarm is open. States of earlier versions have neither
+    /// this nor what follows.
+    #[serde(default)]
+    passed: BTreeMap<AlarmKey, UtcMicros>,
+    /// The largest gap between the two counts since the alarm about it was raised.
+    #[serde(default)]
+    largest_gap: i64,
 }
 
 impl MineRules {
@@ -68,6 +83,8 @@ impl MineRules {
             people: 0,
             cameras: BTreeMap::new(),
             alarms: OpenAlarms::new(mine),
+            passed: BTreeMap::new(),
+            largest_gap: 0,
         }
     }
 
@@ -106,6 +123,10 @@ impl MineRules {
     pub fn apply(&mut self, at: UtcMicros, camera: Watched<'_>, signal: Signal) -> Vec<AlarmStep> {
         match signal {
             Signal::PersonCrossed { direction, people } => self.person_crossed(at, camera, direction, people),
+            Signal::PassedNonRegular { direction } => self
+                .passed_non_regular(at, camera, direction)
+                .into_iter()
+                .collect(),
             Signal::Belt { running } => {
                 self.facts(camera).belt_runs = running;
                 self.judge_belt(at, camera.code).into_iter().collect()
@@ -135,6 +156,49 @@ impl MineRules {
         steps
     }
 
+    /// Takes the time: what ends by itself ends.
+    pub fn advance(&mut self, now: UtcMicros) -> Vec<AlarmStep> {
+        let quiet = |passed: &UtcMicros| now.micros_since(*passed) >= QUIET_MICROS;
+        let ended: Vec<AlarmKey> = self
+            .passed
+            .extract_if(.., |_, passed| quiet(passed))
+            .map(|(key, _)| key)
+            .collect();
+        let message = |alarm: &OpenAlarm| messages::non_regular_ended(&alarm.place);
+        ended
+            .iter()
+            .filter_map(|key| self.alarms.clear(key, now, self.people, message))
+            .collect()
+    }
+
+    /// At `at` the cameras counted `video` people underground and the positioning system `positioning`; they may differ
+    /// by `allowed`.
+    pub fn reconcile(
+        &mut self,
+        at: UtcMicros,
+        video: i64,
+        positioning: i64,
+        allowed: i64,
+    ) -> Option<AlarmStep> {
+        let key = (AlarmKind::PositioningMismatch, None);
+        let gap = video.saturating_sub(positioning).saturating_abs();
+        if gap <= allowed {
+            return self
+                .alarms
+                .clear(&key, at, video, |_| messages::mismatch_ended(video, positioning));
+        }
+        let message = messages::mismatch(video, positioning, allowed);
+        if self.alarms.get(&key).is_none() {
+            self.largest_gap = gap;
+            return self.alarms.raise(key, at, self.policy.state, video, "", message);
+        }
+        if gap <= self.largest_gap {
+            return None;
+        }
+        self.largest_gap = gap;
+        self.alarms.update(&key, at, video, message)
+    }
+
     /// The camera is no longer registered: what it showed has ended.
     pub fn forget_camera(&mut self, at: UtcMicros, camera: &CameraCode) -> Vec<AlarmStep> {
         self.cameras.remove(camera);
@@ -145,6 +209,7 @@ impl MineRules {
             .filter_map(|key| self.alarms.clear(key, at, self.people, message))
             .collect();
         self.alarms.forget(camera);
+        self.passed.retain(|(_, of), _| of.as_ref() != Some(camera));
         cleared
     }
 
@@ -202,6 +267,25 @@ impl MineRules {
         steps.extend(self.judge_limit(at));
         steps.extend(self.judge_consistency(at));
         steps
+    }
+
+    fn passed_non_regular(
+        &mut self,
+        at: UtcMicros,
+        camera: Watched<'_>,
+        direction: Direction,
+    ) -> Option<AlarmStep> {
+        let kind = match direction {
+            Direction::In => AlarmKind::NonRegularEntry,
+            Direction::Out => AlarmKind::NonRegularExit,
+        };
+        let key = (kind, Some(camera.code.clone()));
+        let last = self.passed.entry(key.clone()).or_insert(at);
+        *last = at.max(*last);
+        let (people, state) = (self.people, self.policy.state);
+        let message = messages::non_regular(camera.name, direction, people);
+        let updated = self.alarms.update(&key, at, people, message.clone());
+        updated.or_else(|| self.alarms.raise(key, at, state, people, camera.name, message))
     }
 
     fn judge_limit(&mut self, at: UtcMicros) -> Option<AlarmStep> {

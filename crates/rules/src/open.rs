@@ -184,6 +184,9 @@ fn identity(mine: &MineCode, key: &AlarmKey, raised_at: UtcMicros, times: u32) -
         AlarmKind::PostEmpty => "post_empty",
         AlarmKind::CameraFault => "camera_fault",
         AlarmKind::CameraOffline => "camera_offline",
+        AlarmKind::NonRegularEntry => "non_regular_entry",
+        AlarmKind::NonRegularExit => "non_regular_exit",
+        AlarmKind::PositioningMismatch => "positioning_mismatch",
     };
     let camera = key.1.as_ref().map_or("", CameraCode::as_str);
     let name = format!("{mine}/{kind}/{camera}/{}/{times}", raised_at.0);

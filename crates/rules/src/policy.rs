@@ -23,7 +23,10 @@ impl Policy {
             AlarmKind::HeadcountOverLimit
             | AlarmKind::HeadcountInconsistent
             | AlarmKind::CameraFault
-            | AlarmKind::CameraOffline => true,
+            | AlarmKind::CameraOffline
+            | AlarmKind::NonRegularEntry
+            | AlarmKind::NonRegularExit
+            | AlarmKind::PositioningMismatch => true,
         }
     }
 }
@@ -35,13 +38,15 @@ impl Policy {
 #[must_use]
 pub fn severity(kind: AlarmKind, state: MineState, at: UtcMicros) -> Severity {
     let base = match kind {
-        AlarmKind::HeadcountOverLimit => Severity::Warning,
+        AlarmKind::HeadcountOverLimit | AlarmKind::PositioningMismatch => Severity::Warning,
         AlarmKind::PersonEnteredStoppedMine
         | AlarmKind::HeadcountInconsistent
         | AlarmKind::BeltRunsInStoppedMine
         | AlarmKind::PostEmpty
         | AlarmKind::CameraFault
-        | AlarmKind::CameraOffline => Severity::Notice,
+        | AlarmKind::CameraOffline
+        | AlarmKind::NonRegularEntry
+        | AlarmKind::NonRegularExit => Severity::Notice,
     };
     let post = kind == AlarmKind::PostEmpty;
     match state {
@@ -100,6 +105,12 @@ mod tests {
             (PostEmpty, [Notice, Notice, Warning, Warning, Critical]),
             (CameraFault, [Notice, Warning, Critical, Critical, Critical]),
             (CameraOffline, [Notice, Warning, Critical, Critical, Critical]),
+            (NonRegularEntry, [Notice, Warning, Critical, Critical, Critical]),
+            (NonRegularExit, [Notice, Warning, Critical, Critical, Critical]),
+            (
+                PositioningMismatch,
+                [Warning, Critical, Critical, Critical, Critical],
+            ),
         ];
         for (kind, expected) in table {
             let found = [

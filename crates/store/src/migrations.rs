@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Text that was applied is never changed again: a new file follows it.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "results",
@@ -23,6 +23,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "frame_latencies",
         text: include_str!("../migrations/0003_frame_latencies.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "headcount_ledger",
+        text: include_str!("../migrations/0004_headcount_ledger.sql"),
     },
 ];
 

@@ -7,5 +7,6 @@ mod trace;
 
 pub use health::{Health, ServiceHealth, ServiceState};
 pub use metrics::{Labels, Metrics};
+pub use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 pub use server::{ServerError, serve};
 pub use trace::{TelemetryError, TelemetryGuard, TelemetryOptions, start};

@@ -3,18 +3,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 /// Names and values of one series; keep the number of different values small.
 pub type Labels = Vec<(String, String)>;
+
+/// Upper bounds of a histogram's buckets, ascending; what is above the last is counted too.
+#[derive(Clone, Copy, Debug)]
+struct Buckets(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
 
 #[derive(Default)]
 struct Inner {
     registry: Registry,
     counters: BTreeMap<&'static str, Family<Labels, Counter>>,
     gauges: BTreeMap<&'static str, Family<Labels, Gauge<f64, std::sync::atomic::AtomicU64>>>,
+    histograms: BTreeMap<&'static str, Family<Labels, Histogram, Buckets>>,
 }
 
 /// The metrics of a process; cheap to clone.
@@ -78,6 +90,30 @@ impl Metrics {
             .unwrap_or_default()
     }
 
+    /// A histogram `mineseal_<name>`; made at first use, with the buckets that stand there.
+    #[must_use]
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        buckets: &'static [f64],
+        pairs: &[(&str, &str)],
+    ) -> Histogram {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.histograms.contains_key(name) {
+            let family = Family::new_with_constructor(Buckets(buckets));
+            inner
+                .registry
+                .register(format!("mineseal_{name}"), help, family.clone());
+            inner.histograms.insert(name, family);
+        }
+        let known = inner
+            .histograms
+            .get(name)
+            .map(|family| family.get_or_create(&labels(pairs)).clone());
+        known.unwrap_or_else(|| Buckets(buckets).new_metric())
+    }
+
     /// All series in the OpenMetrics text format.
     #[must_use]
     pub fn text(&self) -> String {
@@ -112,5 +148,25 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("mineseal_headcount{mine=\"2\"} 7"), "{text}");
+    }
+
+    #[test]
+    fn a_histogram_has_the_buckets_of_its_first_use() {
+        let metrics = Metrics::default();
+        for value in [0.5, 1.5, 1.5, 9.0] {
+            metrics
+                .histogram("wait_seconds", "Waiting", &[1.0, 2.0], &[("stage", "net")])
+                .observe(value);
+        }
+        let text = metrics.text();
+        for line in [
+            "mineseal_wait_seconds_bucket{le=\"1.0\",stage=\"net\"} 1",
+            "mineseal_wait_seconds_bucket{le=\"2.0\",stage=\"net\"} 3",
+            "mineseal_wait_seconds_bucket{le=\"+Inf\",stage=\"net\"} 4",
+            "mineseal_wait_seconds_count{stage=\"net\"} 4",
+            "mineseal_wait_seconds_sum{stage=\"net\"} 12.5",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
     }
 }

@@ -1,8 +1,10 @@
-//! Judges weights on rendered scenes: `evaluate WEIGHTS CACHE FIRST_SEED SCENES PICTURES_PER_SCENE`.
+//! Judges weights on rendered scenes: `evaluate WEIGHTS CACHE FIRST_SEED SCENES PICTURES_PER_SCENE [single|bytes]`; the last
+//! says what the net's 1x1 convolutions multiply.
 #![allow(clippy::print_stdout)]
 
 use std::path::PathBuf;
 
+use mineseal_detector::Precision;
 use mineseal_training::{PictureSettings, TrainingError, evaluate};
 
 fn main() -> Result<(), TrainingError> {
@@ -19,12 +21,23 @@ fn main() -> Result<(), TrainingError> {
         scenes,
         pictures_per_scene,
     };
-    for class in evaluate(&PathBuf::from(weights), settings, &PathBuf::from(cache), 2)? {
+    let precision = match arguments.get(5).map(String::as_str) {
+        None | Some("single") => Precision::Single,
+        Some("bytes") => Precision::Bytes,
+        Some(_) => return Err(usage()),
+    };
+    for class in evaluate(
+        &PathBuf::from(weights),
+        precision,
+        settings,
+        &PathBuf::from(cache),
+        2,
+    )? {
         println!("{class:?}");
     }
     Ok(())
 }
 
 fn usage() -> TrainingError {
-    TrainingError::Settings("give WEIGHTS CACHE FIRST_SEED SCENES PICTURES_PER_SCENE".into())
+    TrainingError::Settings("give WEIGHTS CACHE FIRST_SEED SCENES PICTURES_PER_SCENE [single|bytes]".into())
 }

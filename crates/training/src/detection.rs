@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use mineseal_detector::{Detector, DetectorSettings, PictureRef, YoloxDetector};
+use mineseal_detector::{Detector, DetectorSettings, PictureRef, Precision, YoloxDetector};
 use mineseal_domain::{BoundingBox, Detection};
 
 use crate::error::TrainingError;
@@ -26,12 +26,14 @@ const TOGETHER: usize = 16;
 /// Scenes that cannot be rendered, a cache that cannot be used, weights that the detector refuses.
 pub fn evaluate(
     weights: &Path,
+    precision: Precision,
     settings: PictureSettings,
     cache: &Path,
     threads: usize,
 ) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
-    evaluate_pictures(
+    evaluate_with(
         weights,
+        precision,
         &PictureSet::prepare(settings, cache, threads, &mut |_| ControlFlow::Continue(()))?,
     )
 }
@@ -46,13 +48,25 @@ pub fn evaluate_pictures(
     weights: &Path,
     set: &PictureSet,
 ) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
+    evaluate_with(weights, Precision::Single, set)
+}
+
+fn evaluate_with(
+    weights: &Path,
+    precision: Precision,
+    set: &PictureSet,
+) -> Result<[ClassFigures; CLASSES.len()], TrainingError> {
+    let product = DetectorSettings {
+        precision,
+        ..DetectorSettings::default()
+    };
     let curve = DetectorSettings {
         score_threshold: LOWEST_SCORE,
         nms_iou: CURVE_OVERLAP,
-        ..DetectorSettings::default()
+        ..product.clone()
     };
     let mut judged = judge(weights, set, curve)?;
-    let of_product = judge(weights, set, DetectorSettings::default())?;
+    let of_product = judge(weights, set, product)?;
     for (figures, product) in judged.iter_mut().zip(of_product) {
         figures.recall = product.recall;
         figures.precision = product.precision;

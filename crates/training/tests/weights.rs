@@ -9,6 +9,7 @@
 
 use std::path::Path;
 
+use mineseal_detector::Precision;
 use mineseal_training::{PictureSettings, evaluate};
 
 const WEIGHTS: &str = concat!(
@@ -25,7 +26,8 @@ fn people_are_found_in_scenes_never_seen_before() {
         scenes: 20,
         pictures_per_scene: 5,
     };
-    let [person, car, truck] = evaluate(Path::new(WEIGHTS), settings, folder.path(), 2).unwrap();
+    let [person, car, truck] =
+        evaluate(Path::new(WEIGHTS), Precision::Single, settings, folder.path(), 2).unwrap();
     println!("{person:?}\n{car:?}\n{truck:?}");
     assert!(person.objects >= 100, "{person:?}");
     assert!(person.average_precision >= 0.9, "{person:?}");

@@ -10,4 +10,4 @@ pub use corrections::{Correction, CorrectionOutcome};
 pub use frames::{DetectedBox, Detections, Frame, FrameLocation};
 pub use operations::{CounterState, DeadLetter, Positioning, Receipt, ReceiptOutcome};
 pub use registration::{Camera, Mine};
-pub use results::{Activity, CameraHealth, Crossing, Headcount, MouthCount};
+pub use results::{Activity, CameraHealth, Crossing, Headcount, MouthCount, ShiftCount};

@@ -62,6 +62,21 @@ pub struct MouthCount {
     pub left: i64,
 }
 
+/// One shift's part of the headcount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShiftCount {
+    /// Its name; empty for the time between two shifts.
+    pub name: String,
+    /// When it began.
+    pub began_at: UtcMicros,
+    /// People who went in during it.
+    pub entered: i64,
+    /// People who went out during it, of whatever shift they were.
+    pub left: i64,
+    /// Of those who went in during it how many are still underground, if who goes in first comes out first.
+    pub inside: i64,
+}
+
 /// Topic `headcounts`, key mine code, compacted: people underground.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Headcount {
@@ -81,6 +96,14 @@ pub struct Headcount {
     pub inconsistent: bool,
     /// Version of the crossing rule.
     pub rule_version: i32,
+    /// Sum of all corrections since the ledger began.
+    pub corrected: i64,
+    /// Entries by ways that people should not take; they are among those of the mouths.
+    pub non_regular_entered: i64,
+    /// Exits by ways that people should not take; they are among those of the mouths.
+    pub non_regular_left: i64,
+    /// The last shifts, oldest first; the last one runs. Empty for a mine without shifts.
+    pub shifts: Vec<ShiftCount>,
 }
 
 /// Topic `activity`, key mine code, 30 days: work that was seen to begin, to end or to happen.

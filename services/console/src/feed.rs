@@ -5,7 +5,7 @@ use std::time::Duration;
 use mineseal_bus::{Bus, BusError, StartAt, SubscriptionSettings};
 use mineseal_schemas::{
     Activity, Alarm, Camera, CameraHealth, Crossing, DecodeError, Detections, Evidence, Headcount, Mine,
-    Topic, decode,
+    Positioning, Topic, decode,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,7 @@ enum Event {
     Activity(Activity),
     Health(CameraHealth),
     Evidence(Evidence),
+    Positioning(Positioning),
     Seen(Detections),
 }
 
@@ -61,17 +62,19 @@ impl Event {
             Topic::Activity => decode(bytes).map(Self::Activity),
             Topic::CameraHealth => decode(bytes).map(Self::Health),
             Topic::Evidence => decode(bytes).map(Self::Evidence),
+            Topic::Positioning => decode(bytes).map(Self::Positioning),
             _ => decode(bytes).map(Self::Seen),
         }
     }
 }
 
-const EVENT_TOPICS: [Topic; 5] = [
+const EVENT_TOPICS: [Topic; 6] = [
     Topic::Crossings,
     Topic::Alarms,
     Topic::Activity,
     Topic::CameraHealth,
     Topic::Evidence,
+    Topic::Positioning,
 ];
 
 /// Keeps the view up to date until `shutdown`.
@@ -158,6 +161,7 @@ async fn follow_events(
                     Event::Activity(activity) => view.act(&activity),
                     Event::Health(health) => view.health(&health),
                     Event::Evidence(evidence) => view.keep(evidence),
+                    Event::Positioning(report) => view.locate(&report),
                     Event::Seen(detections) => view.see(&detections),
                 }
             }

@@ -1,15 +1,21 @@
 use askama::Template;
+use mineseal_counting::StatedError;
 use mineseal_domain::{AlarmPhase, HealthCondition, MineState, Severity, UtcMicros};
+use mineseal_schemas::ShiftCount;
 
 use crate::view::{CameraView, MineView, View, activity_words, direction_words};
 
 /// A camera whose newest frame is older is shown as offline, seconds.
 const OFFLINE_SECONDS: f64 = 60.0;
 
+/// What the positioning system said longer ago says nothing about now, seconds.
+const STALE_SECONDS: f64 = 600.0;
+
 #[derive(Template)]
 #[template(path = "console.html")]
 struct ConsolePage<'a> {
     mines: &'a str,
+    stated: Option<StatedError>,
 }
 
 #[derive(Template)]
@@ -30,9 +36,27 @@ struct MineCard {
     entered: i64,
     left: i64,
     inconsistent: bool,
+    corrected: i64,
+    non_regular: Option<(i64, i64)>,
+    positioning: Option<PositioningWords>,
+    shifts: Vec<ShiftRow>,
     alarms: Vec<AlarmRow>,
     crossings: Vec<CrossingRow>,
     cameras: Vec<CameraRow>,
+}
+
+struct PositioningWords {
+    people: i64,
+    time: String,
+    stale: bool,
+}
+
+struct ShiftRow {
+    name: String,
+    began: String,
+    entered: i64,
+    left: i64,
+    inside: i64,
 }
 
 struct AlarmRow {
@@ -64,7 +88,12 @@ struct CameraRow {
 /// The whole page.
 pub(crate) fn whole(view: &View, now: UtcMicros) -> Result<String, askama::Error> {
     let mines = part(view, now)?;
-    ConsolePage { mines: &mines }.render()
+    ConsolePage {
+        mines: &mines,
+        // A test holds that it can be read.
+        stated: StatedError::newest().ok(),
+    }
+    .render()
 }
 
 /// The part that moves.
@@ -126,6 +155,18 @@ fn card(view: &View, mine: &MineView, now: UtcMicros) -> Option<MineCard> {
         entered: mine.entered,
         left: mine.left,
         inconsistent: mine.inconsistent,
+        corrected: mine.corrected,
+        non_regular: match (mine.non_regular_entered, mine.non_regular_left) {
+            (0, 0) => None,
+            passages => Some(passages),
+        },
+        positioning: mine.positioning.as_ref().map(|report| PositioningWords {
+            people: report.people,
+            time: report.at.shanghai(),
+            stale: now.seconds_since(report.at) > STALE_SECONDS,
+        }),
+        // The newest first.
+        shifts: mine.shifts.iter().rev().map(shift_row).collect(),
         alarms: alarms.collect(),
         crossings: crossings.collect(),
         cameras: mine
@@ -134,6 +175,19 @@ fn card(view: &View, mine: &MineView, now: UtcMicros) -> Option<MineCard> {
             .filter_map(|camera| camera_row(camera, now))
             .collect(),
     })
+}
+
+fn shift_row(shift: &ShiftCount) -> ShiftRow {
+    ShiftRow {
+        name: match shift.name.as_str() {
+            "" => "班外".to_owned(),
+            name => name.to_owned(),
+        },
+        began: shift.began_at.shanghai(),
+        entered: shift.entered,
+        left: shift.left,
+        inside: shift.inside,
+    }
 }
 
 fn camera_row(view: &CameraView, now: UtcMicros) -> Option<CameraRow> {
@@ -173,5 +227,57 @@ fn severity_class(severity: Severity) -> &'static str {
         Severity::Notice => "notice",
         Severity::Warning => "warning",
         Severity::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mineseal_schemas::samples::{AT, samples};
+
+    use super::*;
+
+    #[test]
+    fn the_ledger_and_the_positioning_system_stand_beside_the_people() {
+        let samples = samples().unwrap();
+        let mut view = View::default();
+        view.register([samples.mine].iter(), [samples.camera].iter());
+        view.count(&samples.headcount);
+        view.locate(&samples.positioning);
+        // An older report is no news, whenever it comes.
+        let mut older = samples.positioning.clone();
+        (older.people, older.at) = (99, AT.plus_micros(-1));
+        view.locate(&older);
+        let mut passage = samples.crossing.clone();
+        passage.regular = false;
+        view.cross(passage);
+        let page = part(&view, AT.plus_micros(60_000_000)).unwrap();
+        for words in [
+            "<dd data-people>-1</dd>",
+            "<dd data-positioning>11</dd>",
+            "<dd data-corrected>-2</dd>",
+            "非常规通道：入井 3 人次，出井 4 人次",
+            "<td>早班</td>",
+            "<td>6</td><td>5</td><td>7</td>",
+            "非常规通道入井",
+        ] {
+            assert!(page.contains(words), "{words} is not in\n{page}");
+        }
+        assert!(!page.contains("已过期"));
+        let later = part(&view, AT.plus_micros(3_600_000_000)).unwrap();
+        assert!(later.contains("人员定位（已过期）"), "{later}");
+    }
+
+    #[test]
+    fn the_stated_error_of_the_count_stands_on_the_page() {
+        let page = whole(&View::default(), AT).unwrap();
+        let stated = StatedError::newest().unwrap();
+        assert!(page.contains("计数误差") && page.contains(&stated.measured_on));
+        for row in stated.rows {
+            let words = format!(
+                "<td>{}</td><td>{}</td><td>{}</td><td>{}</td>",
+                row.chinese, row.crossings, row.missed, row.false_crossings
+            );
+            assert!(page.contains(&words), "{words} is not in\n{page}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use mineseal_domain::{
 };
 use mineseal_schemas::{
     Activity, Alarm, Camera, CameraHealth, Crossing, Detections, Evidence, EvidenceKind, Headcount, Mine,
+    Positioning, ShiftCount,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -40,6 +41,16 @@ pub struct MineView {
     pub inconsistent: bool,
     /// Event time of the headcount.
     pub counted_at: UtcMicros,
+    /// Sum of all corrections of the headcount.
+    pub corrected: i64,
+    /// People who went in by ways that people should not take; they are among those who went in.
+    pub non_regular_entered: i64,
+    /// People who went out by ways that people should not take; they are among those who went out.
+    pub non_regular_left: i64,
+    /// The last shifts, oldest first; the last one runs.
+    pub shifts: Vec<ShiftCount>,
+    /// What the positioning system said last.
+    pub positioning: Option<Positioning>,
     /// The newest first.
     #[serde(skip)]
     pub crossings: VecDeque<Crossing>,
@@ -101,7 +112,19 @@ impl View {
         view.entered = headcount.mouths.iter().map(|mouth| mouth.entered).sum();
         view.left = headcount.mouths.iter().map(|mouth| mouth.left).sum();
         view.inconsistent = headcount.inconsistent;
+        view.corrected = headcount.corrected;
+        view.non_regular_entered = headcount.non_regular_entered;
+        view.non_regular_left = headcount.non_regular_left;
+        view.shifts.clone_from(&headcount.shifts);
         view.counted_at = headcount.at;
+    }
+
+    pub(crate) fn locate(&mut self, report: &Positioning) {
+        let known = &mut self.mine(&report.mine).positioning;
+        // The time in the file decides which is newer.
+        if known.as_ref().is_none_or(|known| known.at < report.at) {
+            *known = Some(report.clone());
+        }
     }
 
     pub(crate) fn cross(&mut self, crossing: Crossing) {
@@ -162,13 +185,15 @@ impl View {
     }
 }
 
-/// 入井, 出井, 进场, 出场.
+/// 入井, 出井, 进场, 出场; by which way, if it is none that people should take.
 pub(crate) fn direction_words(crossing: &Crossing) -> &'static str {
-    match (crossing.class.group(), crossing.direction) {
-        (Some(ObjectGroup::Vehicle), Direction::In) => "车辆进场",
-        (Some(ObjectGroup::Vehicle), Direction::Out) => "车辆出场",
-        (_, Direction::In) => "人员入井",
-        (_, Direction::Out) => "人员出井",
+    match (crossing.class.group(), crossing.direction, crossing.regular) {
+        (Some(ObjectGroup::Vehicle), Direction::In, _) => "车辆进场",
+        (Some(ObjectGroup::Vehicle), Direction::Out, _) => "车辆出场",
+        (_, Direction::In, true) => "人员入井",
+        (_, Direction::Out, true) => "人员出井",
+        (_, Direction::In, false) => "非常规通道入井",
+        (_, Direction::Out, false) => "非常规通道出井",
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use futures::Stream;
+use mineseal_counting::StatedError;
 use mineseal_domain::UtcMicros;
 use mineseal_evidence::EvidenceStore;
 use rust_embed::RustEmbed;
@@ -53,6 +54,7 @@ pub(crate) async fn serve(
         .route("/", get(front))
         .route("/events", get(events))
         .route("/api/mines", get(mines))
+        .route("/api/count-error", get(count_error))
         .route("/evidence/{alarm}", get(picture))
         .route("/assets/{name}", get(asset))
         .with_state(site);
@@ -83,6 +85,14 @@ async fn mines(State(site): State<Site>) -> Response {
     let text = serde_json::to_vec(&*site.shared.view());
     match text {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => failure(&error),
+    }
+}
+
+/// What the last audit found of the count's errors, for whoever reads the counts.
+async fn count_error() -> Response {
+    match StatedError::newest() {
+        Ok(stated) => axum::Json(stated).into_response(),
         Err(error) => failure(&error),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mineseal_domain::MineCode;
 use mineseal_engine::{
-    InputPosition, MineEngine, MineRegistration, OrderedCorrection, Output, STATE_FORMAT, Statistics,
+    Beside, InputPosition, MineEngine, MineRegistration, OrderedCorrection, Output, STATE_FORMAT, Statistics,
     decode_state,
 };
 
@@ -100,12 +100,12 @@ impl Stepper for EngineStepper {
             partition: input.partition,
             offset: input.offset,
         };
-        state.step_with(
-            &of_mine.registration,
-            &of_mine.corrections,
-            &input.detections,
-            position,
-        )
+        let report = registrations.positioning.get(mine.as_str());
+        let beside = Beside {
+            corrections: &of_mine.corrections,
+            positioning: report.map_or(&[], |entry| std::slice::from_ref(&entry.value)),
+        };
+        state.step_with(&of_mine.registration, beside, &input.detections, position)
     }
 
     fn statistics(&self, state: &MineEngine) -> Option<Statistics> {

@@ -3,8 +3,8 @@
 //!
 //! A recorded input is a file of JSON lines, one record each: `{"topic":"detections","partition":3,"offset":17,
 //! "value":"w1HJ…"}`. The value is the record as it stood on the bus, in Base64, or the record itself as JSON. Topics
-//! are `mines`, `cameras`, `corrections` (without partition and offset) and `detections`; registrations and
-//! corrections come before the detections and hold for all of them.
+//! are `mines`, `cameras`, `corrections`, `positioning` (all without partition and offset) and `detections`; what is no
+//! detection comes before the detections and holds for all of them.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
@@ -12,8 +12,8 @@ use std::io::{self, BufRead, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mineseal_domain::MineCode;
-use mineseal_engine::{InputPosition, MineEngine, MineRegistration, OrderedCorrection, Output};
-use mineseal_schemas::{Camera, Correction, Mine, Record, Topic, decode, encode};
+use mineseal_engine::{Beside, InputPosition, MineEngine, MineRegistration, OrderedCorrection, Output};
+use mineseal_schemas::{Camera, Correction, Mine, Positioning, Record, Topic, decode, encode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,6 +52,7 @@ pub fn record<R: Record>(to: &mut impl Write, value: &R, place: Option<(i32, i64
 struct Replayed {
     registration: MineRegistration,
     corrections: Vec<OrderedCorrection>,
+    positioning: Vec<Positioning>,
     engine: MineEngine,
 }
 
@@ -65,7 +66,12 @@ impl Replay {
     /// Nothing seen yet of these mines. Of the corrections those that were applied hold; one that was not decided when
     /// it was recorded is taken as it stands.
     #[must_use]
-    pub fn new(mines: Vec<Mine>, cameras: &[Camera], corrections: &[Correction]) -> Self {
+    pub fn new(
+        mines: Vec<Mine>,
+        cameras: &[Camera],
+        corrections: &[Correction],
+        positioning: &[Positioning],
+    ) -> Self {
         let mines = mines.into_iter().map(|mine| {
             let code = mine.code.clone();
             let of_mine = cameras.iter().filter(|camera| camera.mine == code);
@@ -80,9 +86,13 @@ impl Replay {
                 })
                 .collect();
             corrections.sort_by_key(|ordered| (ordered.correction.at, ordered.correction.id));
+            let of_mine = positioning.iter().filter(|report| report.mine == code);
+            let mut positioning: Vec<Positioning> = of_mine.cloned().collect();
+            positioning.sort_by_key(|report| report.at);
             let replayed = Replayed {
                 registration: MineRegistration { mine, cameras },
                 corrections,
+                positioning,
                 engine: MineEngine::new(code.clone()),
             };
             (code, replayed)
@@ -142,8 +152,17 @@ impl Replayed {
             partition: input.partition,
             offset: input.offset,
         };
+        // What is not later than the newest report that was taken need not be looked at again.
+        let newest = self.engine.positioning_at();
+        let from = self
+            .positioning
+            .partition_point(|report| Some(report.at) <= newest);
+        let beside = Beside {
+            corrections: &self.corrections,
+            positioning: self.positioning.get(from..).unwrap_or_default(),
+        };
         self.engine
-            .step_with(&self.registration, &self.corrections, &input.detections, position)
+            .step_with(&self.registration, beside, &input.detections, position)
     }
 }
 
@@ -159,6 +178,7 @@ pub fn replay_file(
     mut each: impl FnMut(&Output) -> io::Result<()>,
 ) -> io::Result<u64> {
     let (mut mines, mut cameras, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
+    let mut positioning = Vec::new();
     let mut replay: Option<Replay> = None;
     let mut waiting = Vec::new();
     let mut read = 0;
@@ -183,6 +203,7 @@ pub fn replay_file(
             Topic::Mines => mines.push(read_value::<Mine>(value).map_err(invalid)?),
             Topic::Cameras => cameras.push(read_value::<Camera>(value).map_err(invalid)?),
             Topic::Corrections => corrections.push(read_value::<Correction>(value).map_err(invalid)?),
+            Topic::Positioning => positioning.push(read_value::<Positioning>(value).map_err(invalid)?),
             Topic::Detections => {
                 waiting.push(Input {
                     detections: read_value(value).map_err(invalid)?,
@@ -194,8 +215,9 @@ pub fn replay_file(
             other => return Err(invalid(format!("{other} are no input of the counter"))),
         }
         if topic == Topic::Detections {
-            let replay =
-                replay.get_or_insert_with(|| Replay::new(std::mem::take(&mut mines), &cameras, &corrections));
+            let replay = replay.get_or_insert_with(|| {
+                Replay::new(std::mem::take(&mut mines), &cameras, &corrections, &positioning)
+            });
             if waiting.len() >= batch.max(1) {
                 replay.take(&waiting, threads).iter().try_for_each(&mut each)?;
                 waiting.clear();

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mineseal_bus::Bus;
-use mineseal_schemas::{Camera, Correction, Mine};
+use mineseal_schemas::{Camera, Correction, Mine, Positioning};
 use mineseal_telemetry::Metrics;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -45,10 +45,11 @@ pub(crate) async fn run_measured<S: Stepper>(
         tokio::try_join!(
             bus.table::<Mine>(),
             bus.table::<Camera>(),
-            bus.table::<Correction>()
+            bus.table::<Correction>(),
+            bus.table::<Positioning>()
         )
     };
-    let (mines, cameras, corrections) = tokio::select! {
+    let (mines, cameras, corrections, positioning) = tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
         tables = tables => tables?,
     };
@@ -56,6 +57,7 @@ pub(crate) async fn run_measured<S: Stepper>(
         mines: mines.snapshot(),
         cameras: cameras.snapshot(),
         corrections: corrections.snapshot(),
+        positioning: positioning.snapshot(),
     });
 
     let stop = Arc::new(AtomicBool::new(false));

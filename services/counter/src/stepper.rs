@@ -1,7 +1,7 @@
 use mineseal_bus::Snapshot;
 use mineseal_domain::MineCode;
 use mineseal_engine::{Output, Statistics};
-use mineseal_schemas::{Camera, Correction, Detections, Mine};
+use mineseal_schemas::{Camera, Correction, Detections, Mine, Positioning};
 use thiserror::Error;
 
 /// What is registered at this moment.
@@ -13,6 +13,8 @@ pub struct Registrations {
     pub cameras: Snapshot<Camera>,
     /// Corrections of headcounts, by identity.
     pub corrections: Snapshot<Correction>,
+    /// The newest report of each mine's positioning system, by mine code.
+    pub positioning: Snapshot<Positioning>,
 }
 
 /// One record of `detections`.

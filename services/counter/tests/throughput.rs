@@ -22,8 +22,9 @@ use common::*;
 use crowd::Oracle;
 use mineseal_bus::Bus;
 use mineseal_counter::{CounterSettings, run, run_with};
-use mineseal_domain::MineCode;
-use mineseal_schemas::{CounterState, Crossing, Detections, Record, decode};
+use mineseal_domain::{BoundingBox, MineCode, ObjectClass};
+use mineseal_engine::{InputPosition, MineEngine, MineRegistration, Output};
+use mineseal_schemas::{CounterState, Crossing, DetectedBox, Detections, Record, decode};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -182,6 +183,77 @@ async fn what_it_adds_to_the_way_of_a_frame() {
         bytes as f64 / MINES as f64 / took.as_secs_f64(),
         1.0 / usual().commit_interval.as_secs_f64()
     );
+}
+
+/// Resident memory of this process, kB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// One camera's part of the engine, without the bus: ten people who walk to and fro over the line.
+#[test]
+#[ignore = "measures: make bench-counter"]
+fn memory_of_a_camera_over_a_million_frames() {
+    const FRAMES: i64 = 1_000_000;
+    let (mine, camera) = crowd::registration(0);
+    let registration = MineRegistration {
+        cameras: BTreeMap::from([(camera.code.clone(), camera.clone())]),
+        mine,
+    };
+    let mut engine = MineEngine::new(registration.mine.code.clone());
+    let base = sample().detections;
+    let mut input = Detections {
+        camera: camera.code,
+        mine: registration.mine.code.clone(),
+        width: 640,
+        height: 360,
+        ..base.clone()
+    };
+    let mut crossings = 0;
+    for sequence in 0..FRAMES {
+        input.sequence = sequence;
+        input.captured_at = base.captured_at.plus_micros(sequence * 200_000);
+        input.published_at = input.captured_at.plus_micros(40_000);
+        input.boxes.clear();
+        input.boxes.extend((0..10).map(|person| {
+            // There and back in 80 frames, each a little later than the one before.
+            let step = (sequence + 8 * person) % 80;
+            let way = if step < 40 { step } else { 80 - step };
+            DetectedBox {
+                class: ObjectClass::Person,
+                score: 0.9,
+                bounding_box: BoundingBox {
+                    left: 80.0 + 12.0 * way as f32,
+                    top: 20.0 + 30.0 * person as f32,
+                    width: 20.0,
+                    height: 50.0,
+                },
+            }
+        }));
+        let position = InputPosition {
+            partition: 0,
+            offset: sequence,
+        };
+        let outputs = engine.step(&registration, &input, position);
+        crossings += outputs
+            .iter()
+            .filter(|output| matches!(output, Output::Crossing(_)))
+            .count();
+        let frames = sequence + 1;
+        if [10_000, 100_000, 500_000, FRAMES].contains(&frames) {
+            println!(
+                "one camera: after {frames} frames and {crossings} crossings {} kB resident in all, its mine's state {} bytes",
+                resident(),
+                engine.encode_state().unwrap().len()
+            );
+        }
+    }
+    assert!(crossings > 100_000, "{crossings}");
 }
 
 /// A client that stands at the end of a topic; it reads what comes from now on if `from_end`.

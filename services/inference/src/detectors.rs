@@ -5,9 +5,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded};
 use mineseal_detector::{Detector, DetectorError, PictureRef, YoloxDetector, own_weights};
 use mineseal_domain::Detection;
 use mineseal_schemas::Frame;
+use mineseal_telemetry::Metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::assembly::{Assembly, Next};
+use crate::measures::Measures;
 use crate::{InferenceError, InferenceSettings};
 
 /// What became of one picture.
@@ -24,6 +26,7 @@ pub(crate) enum Answer {
 /// One picture on its way.
 struct Job {
     frame: Arc<Frame>,
+    asked_at: Instant,
     answer: oneshot::Sender<Answer>,
     /// Room among the pictures that are under way.
     _room: OwnedSemaphorePermit,
@@ -41,7 +44,8 @@ pub(crate) struct Detectors {
 
 impl Detectors {
     /// Reads the weights and starts the threads.
-    pub(crate) fn start(settings: &InferenceSettings) -> Result<Self, InferenceError> {
+    pub(crate) fn start(settings: &InferenceSettings, metrics: &Metrics) -> Result<Self, InferenceError> {
+        let measures = Measures::new(metrics);
         let weights = match settings.weights.as_os_str().is_empty() {
             true => own_weights().map_err(InferenceError::OwnWeights)?,
             false => settings.weights.clone(),
@@ -68,9 +72,10 @@ impl Detectors {
         for number in 0..workers {
             let mut detector = first.another()?;
             let batches: Receiver<Vec<Job>> = batch_receiver.clone();
+            let measures = measures.clone();
             spawn(&format!("detect-{number}"), move || {
                 for batch in batches {
-                    answer(&mut detector, batch);
+                    answer(&mut detector, batch, &measures);
                 }
             })?;
         }
@@ -93,6 +98,7 @@ impl Detectors {
         self.jobs
             .try_send(Job {
                 frame,
+                asked_at: Instant::now(),
                 answer: sender,
                 _room: room,
             })
@@ -150,9 +156,15 @@ fn assemble(mut assembly: Assembly<Job>, jobs: &Receiver<Job>, batches: &Sender<
     }
 }
 
-/// Looks at a batch and answers each picture. A picture that cannot be used is taken out, and the others are looked
-/// at again.
-fn answer(detector: &mut dyn Detector, mut batch: Vec<Job>) {
+/// Looks at a batch and answers each picture; one for whose answer nobody waits any more is left out. A picture that
+/// cannot be used is taken out, and the others are looked at again.
+fn answer(detector: &mut YoloxDetector, mut batch: Vec<Job>, measures: &Measures) {
+    let given = batch.len();
+    batch.retain(|job| !job.answer.is_closed());
+    measures.cancelled(given - batch.len());
+    for job in &batch {
+        measures.taken(job.asked_at);
+    }
     while !batch.is_empty() {
         let pictures: Vec<PictureRef<'_>> = batch
             .iter()
@@ -160,11 +172,13 @@ fn answer(detector: &mut dyn Detector, mut batch: Vec<Job>) {
             .collect();
         match detector.detect(&pictures) {
             Ok(found) => {
+                measures.looked_at(batch.len(), detector.timings());
                 for (job, found) in batch.drain(..).zip(found) {
                     reply(job, Answer::Found(found));
                 }
             }
             Err(DetectorError::Picture { index, reason }) if index < batch.len() => {
+                measures.unusable();
                 reply(batch.remove(index), Answer::Unusable(reason));
             }
             Err(error) => {
@@ -180,4 +194,75 @@ fn answer(detector: &mut dyn Detector, mut batch: Vec<Job>) {
 fn reply(job: Job, answer: Answer) {
     // Nobody listens any more when the service ends; the frame is then read again.
     job.answer.send(answer).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use mineseal_detector::{DetectorSettings, InputSize};
+    use mineseal_schemas::samples::samples;
+
+    use super::*;
+
+    fn job(room: &Arc<Semaphore>, jpeg: &[u8]) -> (Job, oneshot::Receiver<Answer>) {
+        let frame = Frame {
+            jpeg: jpeg.to_vec(),
+            ..samples().unwrap().frame
+        };
+        let (sender, receiver) = oneshot::channel();
+        let job = Job {
+            frame: Arc::new(frame),
+            asked_at: Instant::now(),
+            answer: sender,
+            _room: Arc::clone(room).try_acquire_owned().unwrap(),
+        };
+        (job, receiver)
+    }
+
+    #[test]
+    fn whom_nobody_waits_for_is_not_looked_at_and_all_is_counted() {
+        let settings = DetectorSettings {
+            input: Some(InputSize {
+                width: 64,
+                height: 32,
+            }),
+            ..DetectorSettings::default()
+        };
+        let mut detector = YoloxDetector::load(&own_weights().unwrap(), settings).unwrap();
+        let metrics = Metrics::default();
+        let measures = Measures::new(&metrics);
+        let room = Arc::new(Semaphore::new(8));
+        let image = turbojpeg::Image {
+            pixels: &[90; 64 * 32 * 3][..],
+            width: 64,
+            pitch: 64 * 3,
+            height: 32,
+            format: turbojpeg::PixelFormat::RGB,
+        };
+        let good = turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2).unwrap();
+        let (waited_for, mut answered) = job(&room, &good);
+        let (abandoned, nobody) = job(&room, &good);
+        drop(nobody);
+        let (broken, mut refused) = job(&room, b"no picture");
+        answer(&mut detector, vec![waited_for, abandoned, broken], &measures);
+        assert!(matches!(answered.try_recv(), Ok(Answer::Found(_))));
+        assert!(matches!(refused.try_recv(), Ok(Answer::Unusable(_))));
+        assert_eq!(
+            room.available_permits(),
+            8,
+            "an abandoned picture gives its room back"
+        );
+        let text = metrics.text();
+        for line in [
+            "mineseal_inference_images_total{} 1",
+            "mineseal_inference_skipped_total{reason=\"cancelled\"} 1",
+            "mineseal_inference_skipped_total{reason=\"unusable\"} 1",
+            "mineseal_inference_batch_size_bucket{le=\"1.0\"} 1",
+            "mineseal_inference_stage_seconds_count{stage=\"queue\"} 2",
+            "mineseal_inference_stage_seconds_count{stage=\"decode\"} 1",
+            "mineseal_inference_stage_seconds_count{stage=\"net\"} 1",
+            "mineseal_inference_stage_seconds_count{stage=\"nms\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
 }

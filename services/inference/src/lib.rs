@@ -8,6 +8,7 @@
 mod assembly;
 mod detectors;
 mod error;
+mod measures;
 mod pipeline;
 mod record;
 mod service;

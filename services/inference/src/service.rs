@@ -36,7 +36,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), InferenceError> {
     health.register(SERVICE, SILENCE);
-    let loading = tokio::task::spawn_blocking(move || Detectors::start(&settings)).await;
+    let measured = metrics.clone();
+    let loading = tokio::task::spawn_blocking(move || Detectors::start(&settings, &measured)).await;
     let detectors = loading.map_err(|error| InferenceError::DetectorEnded(error.to_string()))??;
     let bus = Bus::connect(bus)?;
     let publisher = bus.publisher()?;

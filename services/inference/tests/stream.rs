@@ -79,17 +79,13 @@ impl Setting {
 
     fn start(&self, settings: InferenceSettings) -> Service {
         let (shutdown, health) = (CancellationToken::new(), Health::default());
+        let metrics = Metrics::default();
         let bus = self.bus_settings.clone();
-        let running = run(
-            settings,
-            bus,
-            health.clone(),
-            Metrics::default(),
-            shutdown.clone(),
-        );
+        let running = run(settings, bus, health.clone(), metrics.clone(), shutdown.clone());
         Service {
             shutdown,
             health,
+            metrics,
             running: tokio::spawn(running),
         }
     }
@@ -136,6 +132,7 @@ fn decode_again<R: Record>(record: &R) -> R {
 struct Service {
     shutdown: CancellationToken,
     health: Health,
+    metrics: Metrics,
     running: JoinHandle<Result<(), InferenceError>>,
 }
 
@@ -173,6 +170,23 @@ fn jpeg() -> Vec<u8> {
     turbojpeg::compress(image, 80, turbojpeg::Subsamp::Sub2x2)
         .unwrap()
         .to_vec()
+}
+
+fn flat(
+    width: usize,
+    height: usize,
+    format: turbojpeg::PixelFormat,
+    subsampling: turbojpeg::Subsamp,
+) -> Vec<u8> {
+    let pixels = vec![90; width * height * format.size()];
+    let image = turbojpeg::Image {
+        pixels: pixels.as_slice(),
+        width,
+        pitch: width * format.size(),
+        height,
+        format,
+    };
+    turbojpeg::compress(image, 80, subsampling).unwrap().to_vec()
 }
 
 /// `count` frames of each camera, the cameras in turn.
@@ -259,6 +273,21 @@ async fn a_picture_that_cannot_be_used_does_not_stop_the_stream() {
     frames[6].jpeg = b"not a picture".to_vec();
     frames[7].jpeg = whole[..whole.len() / 2].to_vec();
     frames[8].jpeg = Vec::new();
+    // No camera sends CMYK: it is refused like what is no picture at all. The other odd ones are looked at.
+    frames[9].jpeg = flat(64, 36, turbojpeg::PixelFormat::CMYK, turbojpeg::Subsamp::None);
+    let odd = [
+        flat(1, 1, turbojpeg::PixelFormat::RGB, turbojpeg::Subsamp::Sub2x2),
+        flat(64, 36, turbojpeg::PixelFormat::GRAY, turbojpeg::Subsamp::Gray),
+        flat(
+            8_000,
+            8_000,
+            turbojpeg::PixelFormat::RGB,
+            turbojpeg::Subsamp::Sub2x2,
+        ),
+    ];
+    for (frame, jpeg) in frames[20..].iter_mut().zip(odd) {
+        frame.jpeg = jpeg;
+    }
     let service = setting.start(setting.settings());
     let locations = setting.publish(&frames).await;
     let found = setting
@@ -271,12 +300,12 @@ async fn a_picture_that_cannot_be_used_does_not_stop_the_stream() {
     );
     for (index, (frame, location)) in frames.iter().zip(&locations).enumerate() {
         let one = found.iter().find(|one| one.frame == *location).unwrap();
-        assert_eq!(one.corrupt, (6..=8).contains(&index), "frame {index}");
+        assert_eq!(one.corrupt, (6..=9).contains(&index), "frame {index}");
         assert!(!one.corrupt || one.boxes.is_empty());
         assert_eq!(one.sequence, frame.sequence);
     }
-    let letters = setting.read::<DeadLetter>(|letters| letters.len() >= 3).await;
-    assert_eq!(letters.len(), 3);
+    let letters = setting.read::<DeadLetter>(|letters| letters.len() >= 4).await;
+    assert_eq!(letters.len(), 4);
     for letter in &letters {
         assert_eq!(letter.topic, setting.bus.topic_name(Frame::TOPIC));
         assert_eq!(letter.service, "inference");
@@ -288,6 +317,35 @@ async fn a_picture_that_cannot_be_used_does_not_stop_the_stream() {
         let index = locations.iter().position(|one| *one == location).unwrap();
         assert_eq!(decode::<Frame>(&letter.value).unwrap(), frames[index]);
     }
+    // What a scrape finds of it.
+    let text = service.metrics.text();
+    let count = |series: &str| -> u64 {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series))
+            .unwrap_or_else(|| panic!("{series}:\n{text}"));
+        line.trim().parse().unwrap()
+    };
+    let looked_at = frames.len() as u64 - 4;
+    assert_eq!(count("mineseal_inference_images_total{} "), looked_at);
+    assert_eq!(count("mineseal_inference_skipped_total{reason=\"unusable\"} "), 4);
+    assert_eq!(
+        count("mineseal_inference_skipped_total{reason=\"cancelled\"} "),
+        0
+    );
+    assert_eq!(count("mineseal_inference_frames_total{result=\"unusable\"} "), 4);
+    assert_eq!(
+        count("mineseal_inference_stage_seconds_count{stage=\"queue\"} "),
+        frames.len() as u64
+    );
+    for stage in ["decode", "net", "nms"] {
+        let series = format!("mineseal_inference_stage_seconds_count{{stage=\"{stage}\"}} ");
+        assert_eq!(count(&series), looked_at, "{stage}");
+    }
+    assert_eq!(
+        count("mineseal_inference_batch_size_bucket{le=\"4.0\"} "),
+        count("mineseal_inference_batch_size_count{} ")
+    );
     service.stop().await;
 }
 

@@ -50,9 +50,14 @@ pub(crate) enum Command {
     /// Correct headcounts.
     #[command(subcommand)]
     Headcount(HeadcountCommand),
+    /// Give files of a mine's positioning system (人员定位) to the counter, which compares them with its count.
+    Positioning(PositioningArguments),
     /// Render mine scenes with exact ground truth.
     #[command(subcommand)]
     Scene(SceneCommand),
+    /// Files of weights: what is in one, and from other forms into ours.
+    #[command(subcommand)]
+    Weights(WeightsCommand),
     /// Train the detector on rendered scenes.
     Train(TrainArguments),
 }
@@ -263,6 +268,13 @@ pub(crate) enum HeadcountCommand {
     },
 }
 
+#[derive(Args)]
+pub(crate) struct PositioningArguments {
+    /// Files called MINE_RYSS_yyyyMMddHHmmss.txt, in any order.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum SceneCommand {
     /// Render the scenes of the demo with their ground truth.
@@ -276,6 +288,28 @@ pub(crate) enum SceneCommand {
         script: PathBuf,
         /// The video; the ground truth lies beside it.
         video: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WeightsCommand {
+    /// Say what is in a file of weights, as JSON.
+    Inspect {
+        /// Safetensors or ONNX.
+        file: PathBuf,
+    },
+    /// Convert a YOLOX export (ONNX, or a PyTorch state saved as safetensors) into weights for the detector.
+    Convert {
+        /// ONNX or safetensors.
+        from: PathBuf,
+        /// The file to write.
+        to: PathBuf,
+        /// Names of the classes in their order, where the source does not say; without them the 80 of COCO, or person.
+        #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+        classes: Option<Vec<String>>,
+        /// The size that the weights were made for.
+        #[arg(long, value_name = "WIDTHxHEIGHT")]
+        input: Option<String>,
     },
 }
 

@@ -1,9 +1,10 @@
 //! Errors of the count in 100 crossings, with confidence intervals, as a Markdown table. In scenes the truth is
 //! exact; in clips it is counted by hand.
 //!
-//! `audit [--scenes N] [--pictures N]`: N scenes with exact boxes and an eye that errs, N scenes whose pictures
-//! are rendered and go through the product's own weights. The clips are read from `../shared` beside the
-//! checkout, with the open weights there.
+//! `audit [--scenes N] [--pictures N] [--date DATE --out FILE]`: N scenes with exact boxes and an eye that errs, N scenes
+//! whose pictures are rendered and go through the product's own weights. The clips are read from `../shared` beside the
+//! checkout, with the open weights there. FILE is what the console and the documents state (`mineseal_counting::StatedError`);
+//! it is only written when everything could be counted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use eye::{Errors, Eye};
 use mineseal_count::{CountSettings, count_video, parse_line};
-use mineseal_counting::{CrossingCounter, CrossingRule, past_the_edges};
+use mineseal_counting::{CrossingCounter, CrossingRule, ErrorRow, RULE_VERSION, StatedError, past_the_edges};
 use mineseal_detector::{Detector, DetectorSettings, PictureRef, YoloxDetector, own_weights};
 use mineseal_domain::{Anchor, Direction, ObjectGroup, UtcMicros};
 use mineseal_scene::{FrameTruth, RgbPicture, Scene, SceneKind, SceneScript};
@@ -43,11 +44,21 @@ fn main() {
         let place = words.iter().position(|word| word == name);
         place.map_or(otherwise, |index| words[index + 1].parse().unwrap())
     };
+    let text = |name: &str| {
+        let place = words.iter().position(|word| word == name);
+        place.map(|index| words[index + 1].clone())
+    };
+    let mut rows = Vec::new();
+    let mut tell = |row: ErrorRow| {
+        println!("{}", row.markdown());
+        rows.push(row);
+    };
     println!("| what is counted | crossings | missed | false | errors in 100 | 95 % interval |");
     println!("|---|---|---|---|---|---|");
     let scenes = number("--scenes", 60);
     let name = format!("{scenes} scenes of a shaft mouth, exact boxes through an eye that errs");
-    over_scenes(scenes, &|| {
+    let chinese = format!("{scenes} 个井口渲染场景，精确边框加模拟的漏检误检");
+    let tally = over_scenes(scenes, &|| {
         let mut eye = None;
         Box::new(move |scene, index, truth| {
             let script = scene.script();
@@ -57,12 +68,13 @@ fn main() {
             }
             eye.as_mut().unwrap().look(&truth.objects)
         })
-    })
-    .print(&name);
+    });
+    tell(tally.row(&name, &chinese));
     let scenes = number("--pictures", 30);
     let weights = own_weights().unwrap();
     let name = format!("{scenes} scenes of a shaft mouth, rendered pictures through the product's weights");
-    over_scenes(scenes, &|| {
+    let chinese = format!("{scenes} 个井口渲染画面，随产品的权重");
+    let tally = over_scenes(scenes, &|| {
         let mut detector = YoloxDetector::load(&weights, DetectorSettings::default()).unwrap();
         let mut picture = RgbPicture::default();
         Box::new(move |scene, index, _| {
@@ -74,9 +86,25 @@ fn main() {
             };
             detector.detect(&[seen]).unwrap().remove(0)
         })
-    })
-    .print(&name);
-    clips();
+    });
+    tell(tally.row(&name, &chinese));
+    let whole = clips(&mut tell);
+    let (Some(out), Some(measured_on)) = (text("--out"), text("--date")) else {
+        return;
+    };
+    if !whole {
+        println!("{out} is left as it is: the clips could not be counted");
+        return;
+    }
+    let detector = YoloxDetector::load(&weights, DetectorSettings::default()).unwrap();
+    let stated = StatedError {
+        measured_on,
+        rule_version: RULE_VERSION,
+        weights: detector.model().id.clone(),
+        rows,
+    };
+    let json = serde_json::to_string_pretty(&stated).unwrap();
+    std::fs::write(out, json + "\n").unwrap();
 }
 
 /// What is told of one picture of a scene.
@@ -178,13 +206,14 @@ const CLIPS: [Clip; 3] = [
     ),
 ];
 
-fn clips() {
+/// Whether they are there.
+fn clips(tell: &mut impl FnMut(ErrorRow)) -> bool {
     let shared = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
     let weights = shared.join("models/yolox_nano.safetensors");
     let counts = shared.join("data/counts.json");
     if !weights.is_file() || !counts.is_file() {
         println!("skipped: the clips need ../shared/data and ../shared/models which are absent");
-        return;
+        return false;
     }
     let counts: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(counts).unwrap()).unwrap();
     let mut sum = Tally::default();
@@ -219,10 +248,12 @@ fn clips() {
         count_video(&settings, told, |_| {}).unwrap();
         // The hand count is good to eight frames.
         let tally = Tally::of(&truth, &counted, 8.0 / clip_rate, 0.0..f64::INFINITY);
-        tally.print(&format!(
-            "clip {file}, {frames_per_second} a second, open weights"
+        tell(tally.row(
+            &format!("clip {file}, {frames_per_second} a second, open weights"),
+            &format!("实拍视频 {file}，每秒 {frames_per_second} 帧，公开权重"),
         ));
         sum.add(&tally);
     }
-    sum.print("the clips together");
+    tell(sum.row("the clips together", "以上实拍视频合计"));
+    true
 }

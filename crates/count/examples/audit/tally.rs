@@ -1,11 +1,9 @@
-//! Right, missed and false crossings, and what they say of the rate of errors.
+//! Right, missed and false crossings.
 
 use std::ops::Range;
 
+use mineseal_counting::ErrorRow;
 use mineseal_domain::Direction;
-
-/// Two-sided 95 % of the normal distribution.
-const NORMAL_95: f64 = 1.959_964;
 
 /// One crossing, true or counted.
 #[derive(Clone, Copy, Debug)]
@@ -59,37 +57,14 @@ impl Tally {
         self.false_crossings += other.false_crossings;
     }
 
-    /// A row of the table.
-    pub(crate) fn print(&self, name: &str) {
-        let Self {
-            true_crossings,
-            missed,
-            false_crossings,
-        } = *self;
-        let errors = missed + false_crossings;
-        let rate = 100.0 * errors as f64 / true_crossings.max(1) as f64;
-        let (low, high) = wilson(errors.min(true_crossings), true_crossings);
-        println!(
-            "| {name} | {true_crossings} | {missed} | {false_crossings} | {rate:.1} | {:.1} to {:.1} |",
-            100.0 * low,
-            100.0 * high
-        );
+    /// What they say of the rate of errors.
+    pub(crate) fn row(&self, what: &str, chinese: &str) -> ErrorRow {
+        ErrorRow::new(
+            what,
+            chinese,
+            self.true_crossings,
+            self.missed,
+            self.false_crossings,
+        )
     }
-}
-
-/// Wilson's interval (1927) for a share: `errors` of `trials`. It takes crossings for independent, which people
-/// in one group are not quite.
-fn wilson(errors: u64, trials: u64) -> (f64, f64) {
-    if trials == 0 {
-        return (0.0, 1.0);
-    }
-    let (share, trials) = (errors as f64 / trials as f64, trials as f64);
-    let square = NORMAL_95 * NORMAL_95;
-    let centre = share + square / (2.0 * trials);
-    let reach = NORMAL_95 * (share * (1.0 - share) / trials + square / (4.0 * trials * trials)).sqrt();
-    let whole = 1.0 + square / trials;
-    (
-        ((centre - reach) / whole).max(0.0),
-        ((centre + reach) / whole).min(1.0),
-    )
 }

@@ -1,8 +1,8 @@
 use std::cmp::Ordering;
 
-use mineseal_kernels::{BLOCK, Map, Pointwise, Separable, View, Workspace};
+use mineseal_kernels::{BLOCK, Map, Pointwise, View, Workspace};
 
-use super::layers::Path;
+use super::layers::{Path, Window};
 use crate::DetectorError;
 
 /// Centre, size.
@@ -26,9 +26,9 @@ pub(crate) struct Level {
 
 struct LevelHead {
     stem: Pointwise,
-    class_way: [Separable; 2],
+    class_way: [Window; 2],
     classes: Pointwise,
-    box_way: [Separable; 2],
+    box_way: [Window; 2],
     boxes: Pointwise,
 }
 
@@ -74,11 +74,8 @@ impl LevelHead {
         (class_count, used): (usize, &[usize]),
     ) -> Result<Self, DetectorError> {
         let way = |name: &str| {
-            let separable = |j| {
-                path.at(&format!("{name}.{number}.{j}"))
-                    .separable(hidden, hidden, 1)
-            };
-            Ok::<_, DetectorError>([separable(0)?, separable(1)?])
+            let window = |j| path.at(&format!("{name}.{number}.{j}")).window(hidden, hidden, 1);
+            Ok::<_, DetectorError>([window(0)?, window(1)?])
         };
         let last = |name: &str, outputs| {
             path.at(&format!("{name}.{number}"))

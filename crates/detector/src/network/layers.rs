@@ -1,6 +1,10 @@
 //! What the three parts of the net are made of.
 
-use mineseal_kernels::{Depthwise, Instructions, Map, Pointwise, Separable, Upsample, View, Workspace};
+use std::ops::Range;
+
+use mineseal_kernels::{
+    BLOCK, Dense, Depthwise, Instructions, Map, Pointwise, Separable, Upsample, View, Workspace,
+};
 
 use crate::weights::Weights;
 use crate::{DetectorError, Precision};
@@ -17,16 +21,24 @@ pub(crate) struct Running {
 pub(crate) struct Path<'a> {
     weights: &'a Weights<'a>,
     running: Running,
+    /// 3x3 convolutions are separable.
+    depthwise: bool,
     name: String,
 }
 
+/// Maps have whole blocks of channels; those that a net does not have are zero, and stay so.
+pub(crate) fn whole_blocks(channels: usize) -> usize {
+    channels.next_multiple_of(BLOCK)
+}
+
 impl<'a> Path<'a> {
-    pub(crate) fn new(weights: &'a Weights<'a>, running: Running, name: &str) -> Self {
-        Self {
+    pub(crate) fn new(weights: &'a Weights<'a>, running: Running, name: &str) -> Result<Self, DetectorError> {
+        Ok(Self {
             weights,
             running,
+            depthwise: weights.depthwise()?,
             name: name.to_owned(),
-        }
+        })
     }
 
     pub(crate) fn at(&self, name: &str) -> Self {
@@ -56,9 +68,41 @@ impl<'a> Path<'a> {
         Ok((weight, bias))
     }
 
+    /// As [`Self::convolution`], with zeros for the channels that fill the last block of the outputs and of each part of
+    /// the inputs.
+    fn filled(
+        &self,
+        outputs: usize,
+        parts: &[usize],
+        window: usize,
+    ) -> Result<(Vec<f32>, Vec<f32>), DetectorError> {
+        let (weight, mut bias) = self.convolution(outputs, parts.iter().sum(), window)?;
+        bias.resize(whole_blocks(outputs), 0.0);
+        if parts.iter().all(|part| part.is_multiple_of(BLOCK)) && outputs.is_multiple_of(BLOCK) {
+            return Ok((weight, bias));
+        }
+        let taps = window * window;
+        let inputs: usize = parts.iter().map(|part| whole_blocks(*part)).sum();
+        let mut filled = Vec::with_capacity(bias.len() * inputs * taps);
+        let mut rest = weight.as_slice();
+        for part in (0..outputs).flat_map(|_| parts) {
+            let (numbers, others) = rest.split_at(part * taps);
+            filled.extend_from_slice(numbers);
+            filled.resize(filled.len() + (whole_blocks(*part) - part) * taps, 0.0);
+            rest = others;
+        }
+        filled.resize(bias.len() * inputs * taps, 0.0);
+        Ok((filled, bias))
+    }
+
     /// A 1x1 convolution with SiLU.
     pub(crate) fn pointwise(&self, inputs: usize, outputs: usize) -> Result<Pointwise, DetectorError> {
-        let (weight, bias) = self.at("conv").convolution(outputs, inputs, 1)?;
+        self.pointwise_of(&[inputs], outputs)
+    }
+
+    /// A 1x1 convolution with SiLU of several maps as one.
+    pub(crate) fn pointwise_of(&self, parts: &[usize], outputs: usize) -> Result<Pointwise, DetectorError> {
+        let (weight, bias) = self.at("conv").filled(outputs, parts, 1)?;
         Ok(self.packed(&weight, &bias, true)?)
     }
 
@@ -75,26 +119,104 @@ impl<'a> Path<'a> {
         self.running.instructions
     }
 
-    /// A depthwise and a 1x1 convolution, each with SiLU.
+    /// A 3x3 convolution with SiLU; in a depthwise net a depthwise and a 1x1 one, each with SiLU.
+    pub(crate) fn window(
+        &self,
+        inputs: usize,
+        outputs: usize,
+        stride: usize,
+    ) -> Result<Window, DetectorError> {
+        let instructions = self.running.instructions;
+        if !self.depthwise {
+            let (weight, bias) = self.at("conv").filled(outputs, &[inputs], 3)?;
+            let dense = Dense::new(&weight, &bias, stride)?.with_instructions(instructions);
+            return Ok(Window::Dense(match self.running.precision {
+                Precision::Single => dense,
+                Precision::Bytes => dense.with_bytes(),
+            }));
+        }
+        Ok(Window::Separable(self.separable(inputs, outputs, stride)?))
+    }
+
     pub(crate) fn separable(
         &self,
         inputs: usize,
         outputs: usize,
         stride: usize,
     ) -> Result<Separable, DetectorError> {
-        let (weight, bias) = self.at("dconv.conv").convolution(inputs, 1, 3)?;
+        let (mut weight, mut bias) = self.at("dconv.conv").convolution(inputs, 1, 3)?;
+        weight.resize(whole_blocks(inputs) * 9, 0.0);
+        bias.resize(whole_blocks(inputs), 0.0);
         let depthwise = Depthwise::new(&weight, &bias, stride)?.with_instructions(self.running.instructions);
         Ok(Separable::new(
             depthwise,
             self.at("pconv").pointwise(inputs, outputs)?,
         )?)
     }
+
+    pub(crate) fn is_depthwise(&self) -> bool {
+        self.depthwise
+    }
 }
 
-/// A 1x1 and a separable convolution, with the input added where there is a shortcut.
+/// A 3x3 convolution of either kind, with SiLU.
+pub(crate) enum Window {
+    Separable(Separable),
+    Dense(Dense),
+}
+
+impl Window {
+    pub(crate) fn apply(&self, workspace: &Workspace, input: View<'_>) -> candle_core::Result<Map> {
+        match self {
+            Self::Separable(separable) => separable.apply(workspace, input),
+            Self::Dense(dense) => dense.apply(workspace, input),
+        }
+    }
+
+    fn apply_residual(
+        &self,
+        workspace: &Workspace,
+        input: View<'_>,
+        residual: View<'_>,
+    ) -> candle_core::Result<Map> {
+        match self {
+            Self::Separable(separable) => separable.apply_residual(workspace, input, residual),
+            Self::Dense(dense) => dense.apply_residual(workspace, input, residual),
+        }
+    }
+
+    /// Only these rows are computed.
+    pub(crate) fn apply_rows(
+        &self,
+        workspace: &Workspace,
+        input: View<'_>,
+        rows: Range<usize>,
+    ) -> candle_core::Result<Map> {
+        match self {
+            Self::Separable(separable) => separable.apply_rows(workspace, input, rows),
+            Self::Dense(dense) => dense.apply_rows(workspace, input, rows),
+        }
+    }
+
+    /// And then a 1x1 convolution; only these rows are computed.
+    pub(crate) fn apply_rows_then(
+        &self,
+        workspace: &Workspace,
+        input: View<'_>,
+        rows: Range<usize>,
+        last: &Pointwise,
+    ) -> candle_core::Result<Map> {
+        match self {
+            Self::Separable(separable) => separable.apply_rows_then(workspace, input, rows, last),
+            Self::Dense(dense) => dense.apply_rows_then(workspace, input, rows, last),
+        }
+    }
+}
+
+/// A 1x1 and a 3x3 convolution, with the input added where there is a shortcut.
 struct Bottleneck {
     first: Pointwise,
-    second: Separable,
+    second: Window,
     shortcut: bool,
 }
 
@@ -102,7 +224,7 @@ impl Bottleneck {
     fn load(path: &Path<'_>, channels: usize, shortcut: bool) -> Result<Self, DetectorError> {
         Ok(Self {
             first: path.at("conv1").pointwise(channels, channels)?,
-            second: path.at("conv2").separable(channels, channels, 1)?,
+            second: path.at("conv2").window(channels, channels, 1)?,
             shortcut,
         })
     }
@@ -127,15 +249,15 @@ struct Ways<'a> {
 
 impl<'a> Ways<'a> {
     fn load(path: &Path<'a>, inputs: usize, hidden: usize) -> Result<Self, DetectorError> {
-        let (mut weight, mut bias) = path.at("conv1.conv").convolution(hidden, inputs, 1)?;
-        let (past_weight, past_bias) = path.at("conv2.conv").convolution(hidden, inputs, 1)?;
+        let (mut weight, mut bias) = path.at("conv1.conv").filled(hidden, &[inputs], 1)?;
+        let (past_weight, past_bias) = path.at("conv2.conv").filled(hidden, &[inputs], 1)?;
         weight.extend(past_weight);
         bias.extend(past_bias);
         Ok(Self {
             path: path.clone(),
             weight,
             bias,
-            inputs,
+            inputs: whole_blocks(inputs),
         })
     }
 
@@ -180,8 +302,8 @@ impl Join {
         }
         Ok(Self {
             bottlenecks,
-            last: path.at("conv3").pointwise(2 * hidden, outputs)?,
-            hidden_blocks: hidden / mineseal_kernels::BLOCK,
+            last: path.at("conv3").pointwise_of(&[hidden, hidden], outputs)?,
+            hidden_blocks: hidden.div_ceil(BLOCK),
         })
     }
 

@@ -45,7 +45,7 @@ impl Network {
         running: Running,
     ) -> Result<Self, DetectorError> {
         let base = weights.base_channels()?;
-        let path = Path::new(weights, running, "");
+        let path = Path::new(weights, running, "")?;
         Ok(Self {
             backbone: Backbone::load(&path, base)?,
             neck: Neck::load(&path, base)?,

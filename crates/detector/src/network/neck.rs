@@ -1,7 +1,7 @@
-use mineseal_kernels::{Map, Pointwise, Separable, Workspace};
+use mineseal_kernels::{Map, Pointwise, Workspace};
 
 use super::backbone::BackboneFeatures;
-use super::layers::{CrossStage, FineCrossStage, Path};
+use super::layers::{CrossStage, FineCrossStage, Path, Window};
 use crate::DetectorError;
 
 /// The path aggregation network: from coarse to fine, and back from fine to coarse.
@@ -10,9 +10,9 @@ pub(crate) struct Neck {
     fine_to_p4: FineCrossStage,
     reduce: Pointwise,
     fine_to_p3: FineCrossStage,
-    down_from_p3: Separable,
+    down_from_p3: Window,
     coarse_to_n3: CrossStage,
-    down_from_n3: Separable,
+    down_from_n3: Window,
     coarse_to_n4: CrossStage,
 }
 
@@ -25,9 +25,9 @@ impl Neck {
             fine_to_p4: FineCrossStage::load(&path.at("C3_p4"), 2 * middle, middle)?,
             reduce: path.at("reduce_conv1").pointwise(middle, fine)?,
             fine_to_p3: FineCrossStage::load(&path.at("C3_p3"), 2 * fine, fine)?,
-            down_from_p3: path.at("bu_conv2").separable(fine, fine, 2)?,
+            down_from_p3: path.at("bu_conv2").window(fine, fine, 2)?,
             coarse_to_n3: CrossStage::load(&path.at("C3_n3"), 2 * fine, middle, false)?,
-            down_from_n3: path.at("bu_conv1").separable(middle, middle, 2)?,
+            down_from_n3: path.at("bu_conv1").window(middle, middle, 2)?,
             coarse_to_n4: CrossStage::load(&path.at("C3_n4"), 2 * middle, coarse, false)?,
         })
     }

@@ -1,4 +1,5 @@
-//! Weights that are made for a test: the smallest net, with small repeatable numbers.
+//! Weights that are made for a test: nets of any size, with small repeatable numbers.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,47 +10,83 @@ use tempfile::TempDir;
 
 pub(crate) type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
+/// Width, depth and kind of a net.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) base: usize,
+    pub(crate) depth: usize,
+    pub(crate) depthwise: bool,
+}
+
 /// Names and shapes of the smallest net, with small repeatable numbers.
 pub(crate) fn tensors(classes: usize) -> Tensors {
+    let smallest = Size {
+        base: 16,
+        depth: 1,
+        depthwise: true,
+    };
+    tensors_of(smallest, classes, |name, n| {
+        ((n * 7919 + name.len()) % 201) as f32 / 1000.0 - 0.1
+    })
+}
+
+/// Names and shapes of a net; `weight` gives number `n` of the weight of that name.
+pub(crate) fn tensors_of(
+    Size {
+        base,
+        depth,
+        depthwise,
+    }: Size,
+    classes: usize,
+    weight: impl Fn(&str, usize) -> f32,
+) -> Tensors {
     let mut all = Tensors::new();
     let mut convolution = |name: String, outputs: usize, inputs: usize, window: usize| {
         let count = outputs * inputs * window * window;
-        let weight = (0..count)
-            .map(|n| ((n * 7919 + name.len()) % 201) as f32 / 1000.0 - 0.1)
-            .collect();
+        let numbers = (0..count).map(|n| weight(&name, n)).collect();
         all.insert(
             format!("{name}.weight"),
-            (vec![outputs, inputs, window, window], weight),
+            (vec![outputs, inputs, window, window], numbers),
         );
         all.insert(format!("{name}.bias"), (vec![outputs], vec![0.01; outputs]));
     };
-    let mut separable = |name: &str, inputs, outputs| {
-        convolution(format!("{name}.dconv.conv"), inputs, 1, 3);
-        convolution(format!("{name}.pconv.conv"), outputs, inputs, 1);
-    };
-    for (stage, inputs) in [("dark2", 16), ("dark3", 32), ("dark4", 64), ("dark5", 128)] {
-        separable(&format!("backbone.backbone.{stage}.0"), inputs, 2 * inputs);
+    let mut windows: Vec<(String, usize, usize)> = Vec::new();
+    let mut window = |name: &str, inputs, outputs| windows.push((name.to_owned(), inputs, outputs));
+    for (stage, times) in [("dark2", 1), ("dark3", 2), ("dark4", 4), ("dark5", 8)] {
+        window(
+            &format!("backbone.backbone.{stage}.0"),
+            times * base,
+            2 * times * base,
+        );
     }
-    separable("backbone.bu_conv2", 64, 64);
-    separable("backbone.bu_conv1", 128, 128);
+    window("backbone.bu_conv2", 4 * base, 4 * base);
+    window("backbone.bu_conv1", 8 * base, 8 * base);
     for level in 0..3 {
         for way in ["cls_convs", "reg_convs"] {
-            (0..2).for_each(|number| separable(&format!("head.{way}.{level}.{number}"), 64, 64));
+            (0..2).for_each(|number| window(&format!("head.{way}.{level}.{number}"), 4 * base, 4 * base));
         }
     }
     let cross_stages = [
-        ("backbone.backbone.dark2.1", 32, 32, 1),
-        ("backbone.backbone.dark3.1", 64, 64, 3),
-        ("backbone.backbone.dark4.1", 128, 128, 3),
-        ("backbone.backbone.dark5.2", 256, 256, 1),
-        ("backbone.C3_p4", 256, 128, 1),
-        ("backbone.C3_p3", 128, 64, 1),
-        ("backbone.C3_n3", 128, 128, 1),
-        ("backbone.C3_n4", 256, 256, 1),
+        ("backbone.backbone.dark2.1", 2 * base, 2 * base, depth),
+        ("backbone.backbone.dark3.1", 4 * base, 4 * base, 3 * depth),
+        ("backbone.backbone.dark4.1", 8 * base, 8 * base, 3 * depth),
+        ("backbone.backbone.dark5.2", 16 * base, 16 * base, depth),
+        ("backbone.C3_p4", 16 * base, 8 * base, depth),
+        ("backbone.C3_p3", 8 * base, 4 * base, depth),
+        ("backbone.C3_n3", 8 * base, 8 * base, depth),
+        ("backbone.C3_n4", 16 * base, 16 * base, depth),
     ];
     for (name, _, outputs, bottlenecks) in cross_stages {
         (0..bottlenecks)
-            .for_each(|number| separable(&format!("{name}.m.{number}.conv2"), outputs / 2, outputs / 2));
+            .for_each(|number| window(&format!("{name}.m.{number}.conv2"), outputs / 2, outputs / 2));
+    }
+    for (name, inputs, outputs) in windows {
+        if depthwise {
+            convolution(format!("{name}.dconv.conv"), inputs, 1, 3);
+            convolution(format!("{name}.pconv.conv"), outputs, inputs, 1);
+        } else {
+            convolution(format!("{name}.conv"), outputs, inputs, 3);
+        }
     }
     for (name, inputs, outputs, bottlenecks) in cross_stages {
         convolution(format!("{name}.conv1.conv"), outputs / 2, inputs, 1);
@@ -64,16 +101,26 @@ pub(crate) fn tensors(classes: usize) -> Tensors {
             );
         }
     }
-    convolution("backbone.backbone.stem.conv.conv".into(), 16, 12, 3);
-    convolution("backbone.backbone.dark5.1.conv1.conv".into(), 128, 256, 1);
-    convolution("backbone.backbone.dark5.1.conv2.conv".into(), 256, 512, 1);
-    convolution("backbone.lateral_conv0.conv".into(), 128, 256, 1);
-    convolution("backbone.reduce_conv1.conv".into(), 64, 128, 1);
-    for (level, inputs) in [64, 128, 256].into_iter().enumerate() {
-        convolution(format!("head.stems.{level}.conv"), 64, inputs, 1);
-        convolution(format!("head.cls_preds.{level}"), classes, 64, 1);
-        convolution(format!("head.reg_preds.{level}"), 4, 64, 1);
-        convolution(format!("head.obj_preds.{level}"), 1, 64, 1);
+    convolution("backbone.backbone.stem.conv.conv".into(), base, 12, 3);
+    convolution(
+        "backbone.backbone.dark5.1.conv1.conv".into(),
+        8 * base,
+        16 * base,
+        1,
+    );
+    convolution(
+        "backbone.backbone.dark5.1.conv2.conv".into(),
+        16 * base,
+        32 * base,
+        1,
+    );
+    convolution("backbone.lateral_conv0.conv".into(), 8 * base, 16 * base, 1);
+    convolution("backbone.reduce_conv1.conv".into(), 4 * base, 8 * base, 1);
+    for (level, times) in [4, 8, 16].into_iter().enumerate() {
+        convolution(format!("head.stems.{level}.conv"), 4 * base, times * base, 1);
+        convolution(format!("head.cls_preds.{level}"), classes, 4 * base, 1);
+        convolution(format!("head.reg_preds.{level}"), 4, 4 * base, 1);
+        convolution(format!("head.obj_preds.{level}"), 1, 4 * base, 1);
     }
     all
 }

@@ -423,3 +423,58 @@ fn a_correction_ends_what_the_count_alone_had_raised() {
     );
     assert_eq!(said(&mine.rules.correct(second(90), 3)), Vec::<String>::new());
 }
+
+#[test]
+fn a_way_that_people_should_not_take_is_an_alarm_until_it_is_quiet() {
+    let mut mine = Mine::new(MineState::Producing);
+    let passes = |mine: &mut Mine, direction| said(&mine.apply(1, Signal::PassedNonRegular { direction }));
+    mine.enter(1, 1);
+    assert_eq!(passes(&mut mine, Direction::In), ["NonRegularEntry Raised 1"]);
+    mine.enter(1, 2);
+    let last = mine.now + 1;
+    assert_eq!(passes(&mut mine, Direction::In), ["NonRegularEntry Updated 2"]);
+    mine.leave(1, 1);
+    assert_eq!(passes(&mut mine, Direction::Out), ["NonRegularExit Raised 1"]);
+    let quiet = QUIET_MICROS / 1_000_000;
+    assert!(mine.rules.advance(second(last + quiet - 1)).is_empty());
+    assert_eq!(
+        said(&mine.rules.advance(second(last + quiet))),
+        ["NonRegularEntry Cleared 1"]
+    );
+    assert_eq!(
+        said(&mine.rules.advance(second(last + quiet + 2))),
+        ["NonRegularExit Cleared 1"]
+    );
+    assert!(mine.rules.advance(second(last + 2 * quiet)).is_empty());
+}
+
+#[test]
+fn a_camera_that_is_gone_takes_its_non_regular_alarms_with_it() {
+    let mut mine = Mine::new(MineState::Stopped);
+    mine.apply(
+        1,
+        Signal::PassedNonRegular {
+            direction: Direction::In,
+        },
+    );
+    assert_eq!(
+        said(&mine.rules.forget_camera(second(5), &code(1))),
+        ["NonRegularEntry Cleared 0"]
+    );
+    assert!(mine.rules.advance(second(100_000)).is_empty());
+}
+
+#[test]
+fn two_counts_that_differ_are_an_alarm_that_grows_with_the_gap() {
+    let mut mine = Mine::new(MineState::Producing);
+    let mut told = |now, video, positioning| {
+        let step = mine.rules.reconcile(second(now), video, positioning, 10);
+        said(step.as_slice())
+    };
+    assert!(told(1, 20, 10).is_empty());
+    assert_eq!(told(2, 30, 10), ["PositioningMismatch Raised 30"]);
+    assert!(told(3, 30, 10).is_empty() && told(4, 25, 10).is_empty());
+    assert_eq!(told(5, 5, 40), ["PositioningMismatch Updated 5"]);
+    assert_eq!(told(6, 31, 40), ["PositioningMismatch Cleared 31"]);
+    assert_eq!(told(7, 10, 21), ["PositioningMismatch Raised 10"]);
+}

@@ -104,6 +104,19 @@ pub struct HeadcountRow {
     pub counted_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
+    pub corrected: i64,
+    pub non_regular_entered: i64,
+    pub non_regular_left: i64,
+    #[serde(rename = "shifts.name")]
+    pub shift_names: Vec<String>,
+    #[serde(rename = "shifts.began_at")]
+    pub shift_began_at: Vec<UtcMicros>,
+    #[serde(rename = "shifts.entered")]
+    pub shift_entered: Vec<i64>,
+    #[serde(rename = "shifts.left")]
+    pub shift_left: Vec<i64>,
+    #[serde(rename = "shifts.inside")]
+    pub shift_inside: Vec<i64>,
 }
 
 stored_row!(HeadcountRow, "headcounts", counted_at);
@@ -112,7 +125,7 @@ impl StoredRecord for Headcount {
     type Row = HeadcountRow;
 
     fn into_row(self, place: RecordPlace) -> HeadcountRow {
-        let mouths = &self.mouths;
+        let (mouths, shifts) = (&self.mouths, &self.shifts);
         HeadcountRow {
             mine: self.mine.into(),
             people: self.people,
@@ -128,6 +141,14 @@ impl StoredRecord for Headcount {
             counted_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
+            corrected: self.corrected,
+            non_regular_entered: self.non_regular_entered,
+            non_regular_left: self.non_regular_left,
+            shift_names: shifts.iter().map(|shift| shift.name.clone()).collect(),
+            shift_began_at: shifts.iter().map(|shift| shift.began_at).collect(),
+            shift_entered: shifts.iter().map(|shift| shift.entered).collect(),
+            shift_left: shifts.iter().map(|shift| shift.left).collect(),
+            shift_inside: shifts.iter().map(|shift| shift.inside).collect(),
         }
     }
 }

@@ -35,20 +35,8 @@ pub(crate) fn run(arguments: &DetectArguments) -> Result<(), Failure> {
 }
 
 pub(crate) fn settings(arguments: &DetectorArguments) -> Result<DetectorSettings, Failure> {
-    let input = match &arguments.input {
-        None => None,
-        Some(text) => {
-            let size = text.split_once('x').and_then(|(width, height)| {
-                Some(InputSize {
-                    width: width.parse().ok()?,
-                    height: height.parse().ok()?,
-                })
-            });
-            Some(size.ok_or_else(|| anyhow!("--input {text:?} is not WIDTHxHEIGHT, such as 640x384"))?)
-        }
-    };
     Ok(DetectorSettings {
-        input,
+        input: input(arguments.input.as_deref())?,
         device: arguments.device,
         ..DetectorSettings::default()
     })
@@ -67,6 +55,19 @@ pub(crate) fn explained(error: DetectorError) -> Failure {
         }),
         other => other.into(),
     }
+}
+
+/// `--input`, if it was given.
+pub(crate) fn input(text: Option<&str>) -> Result<Option<InputSize>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let size = text.split_once('x').and_then(|(width, height)| {
+        Some(InputSize {
+            width: width.parse().ok()?,
+            height: height.parse().ok()?,
+        })
+    });
+    let size = size.ok_or_else(|| anyhow!("--input {text:?} is not WIDTHxHEIGHT, such as 640x384"))?;
+    Ok(Some(size))
 }
 
 /// The weights that were named, or the product's own.

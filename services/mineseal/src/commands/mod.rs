@@ -6,6 +6,7 @@ mod down;
 mod explain;
 mod headcount;
 mod mines;
+mod positioning;
 mod prepare;
 mod reach;
 mod replay;
@@ -14,6 +15,7 @@ mod status;
 mod track;
 mod train;
 mod up;
+mod weights;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -54,7 +56,9 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Replay(arguments) => replay::run(settings()?, &arguments),
         Command::Explain(arguments) => explain::run(settings()?, &arguments),
         Command::Headcount(command) => headcount::run(settings()?, command),
+        Command::Positioning(arguments) => positioning::run(settings()?, &arguments),
         Command::Scene(command) => scene::run(&command),
+        Command::Weights(command) => weights::run(command),
         Command::Train(arguments) => train::run(&arguments),
     }
 }

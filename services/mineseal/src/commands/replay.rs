@@ -8,7 +8,7 @@ use mineseal_bus::Bus;
 use mineseal_counter::Input;
 use mineseal_counter::replay::{Replay, json, record, replay_file};
 use mineseal_engine::Output;
-use mineseal_schemas::{Camera, Correction, Detections, Mine, Topic};
+use mineseal_schemas::{Camera, Correction, Detections, Mine, Positioning, Topic};
 use mineseal_settings::{Settings, load_mines};
 
 use super::mines::{connect, now, user};
@@ -23,6 +23,7 @@ struct Begin {
     mines: Vec<Mine>,
     cameras: Vec<Camera>,
     corrections: Vec<Correction>,
+    positioning: Vec<Positioning>,
 }
 
 /// Runs recorded detections through the engine and prints what it makes of them, as lines of JSON: from a file, or from
@@ -47,14 +48,20 @@ pub(crate) fn run(settings: Settings, arguments: &ReplayArguments) -> Result<(),
     block_on(async move {
         let bus = connect(&settings, "mineseal-replay")?;
         bus.wait_until_ready(DEADLINE).await?;
-        let begin = begin(&bus, arguments.mines.as_deref()).await?;
+        let mut begin = begin(&bus, arguments.mines.as_deref()).await?;
         let (from, batch, threads) = (arguments.from, arguments.batch, arguments.threads);
         let to = arguments.record.clone();
         let history = bus.clone();
-        let (read, written) = tokio::task::spawn_blocking(move || match to {
-            Some(path) => keep(&history, &begin, from, &path)
-                .with_context(|| format!("cannot write {}", path.display())),
-            None => again(&history, begin, from, batch, threads),
+        let (read, written) = tokio::task::spawn_blocking(move || {
+            history.read_history::<Positioning, anyhow::Error>(None, DEADLINE, |record| {
+                begin.positioning.push(record.value);
+                Ok(())
+            })?;
+            match to {
+                Some(path) => keep(&history, &begin, from, &path)
+                    .with_context(|| format!("cannot write {}", path.display())),
+                None => again(&history, begin, from, batch, threads),
+            }
         })
         .await??;
         if read == 0 {
@@ -86,6 +93,7 @@ async fn begin(bus: &Bus, mines: Option<&Path>) -> Result<Begin, Failure> {
         mines,
         cameras,
         corrections,
+        positioning: Vec::new(),
     })
 }
 
@@ -97,7 +105,12 @@ fn again(
     batch: usize,
     threads: usize,
 ) -> anyhow::Result<(u64, u64)> {
-    let mut replay = Replay::new(begin.mines, &begin.cameras, &begin.corrections);
+    let mut replay = Replay::new(
+        begin.mines,
+        &begin.cameras,
+        &begin.corrections,
+        &begin.positioning,
+    );
     let (mut read, mut outputs) = (0, 0);
     let mut waiting = Vec::new();
     let mut take = |waiting: &mut Vec<Input>| -> io::Result<()> {
@@ -136,6 +149,9 @@ fn keep(bus: &Bus, begin: &Begin, from: Option<i64>, path: &Path) -> anyhow::Res
     }
     for correction in &begin.corrections {
         record(&mut file, correction, None)?;
+    }
+    for report in &begin.positioning {
+        record(&mut file, report, None)?;
     }
     bus.read_history::<Detections, anyhow::Error>(from, DEADLINE, |received| {
         read += 1;
