@@ -116,8 +116,8 @@ pub fn inspect_weights(path: &Path) -> Result<WeightsFacts, DetectorError> {
 pub fn convert_weights(from: &Path, to: &Path, labels: &Labels) -> Result<WeightsFacts, DetectorError> {
     let source = Source::read(from)?;
     let bytes = source.write(from, labels)?;
-    // Whatever the detector would say of the file it says before there is one.
-    YoloxDetector::parse(to, &bytes, DetectorSettings::default())?;
+    // Whatever the detector would say of the new file it says of the source, before there is a new one.
+    YoloxDetector::parse(from, &bytes, DetectorSettings::default())?;
     std::fs::write(to, bytes).map_err(|source| DetectorError::Write {
         path: to.to_owned(),
         source,
