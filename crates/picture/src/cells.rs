@@ -15,7 +15,7 @@ pub(crate) fn span(index: usize, of: usize, side: usize) -> Range<usize> {
 /// Whether the cell lies in the first or the last row, where cameras write their place and time (the norm for
 /// networking of 2024-12, §5.4: time above, name below). What stands there says nothing about the view.
 pub(crate) fn has_text(cell: usize) -> bool {
-    cell < CELL_COLUMNS || cell >= CELLS - CELL_COLUMNS
+    !(CELL_COLUMNS..CELLS - CELL_COLUMNS).contains(&cell)
 }
 
 /// The cells of a picture with their pixels: columns and rows.

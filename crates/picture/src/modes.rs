@@ -102,7 +102,13 @@ mod tests {
 
     #[test]
     fn a_blinking_lamp_and_a_turning_wheel_leave_nothing() {
-        let lamp = |row: usize, column: usize| if row / 3 % 2 == 0 { column as f32 } else { 0.0 };
+        let lamp = |row: usize, column: usize| {
+            if (row / 3).is_multiple_of(2) {
+                column as f32
+            } else {
+                0.0
+            }
+        };
         assert_eq!(agreement(drawn(lamp), drawn(lamp), COLUMNS), 0.0);
         let wheel = |row: usize, column: usize| 20.0 * (row as f32 * 0.8 + column as f32 * 0.5).sin();
         assert_eq!(agreement(drawn(wheel), drawn(wheel), COLUMNS), 0.0);

@@ -19,6 +19,10 @@ const SAME_EDGES: f32 = 0.45;
 const FLAT: f32 = 0.12;
 /// or below this mean square, which sensor noise alone may give.
 const NOISE: f32 = 30.0;
+/// What shines through a cover keeps its edges: a cell is flat in any case below this part of the view's energy and
+/// this mean square, seven tenths of a level between pixels two apart.
+const FAINT: f32 = 0.02;
+const FAINTEST: f32 = 8.0;
 /// The cells whose detail is compared had at least this mean square of the Laplacian.
 const DETAIL: f32 = 40.0;
 /// Two lights are the same where the cells' brightness differs by no more than this, levels, in the median.
@@ -105,7 +109,8 @@ impl Reference {
             structured += 1;
             let likeness =
                 common.unsigned_abs() as f32 / ((own as f32).sqrt() * (other as f32).sqrt()).max(1.0);
-            if likeness >= SAME_EDGES {
+            let faint = own as f32 <= FAINT * other as f32 && own as f32 <= FAINTEST * count as f32;
+            if likeness >= SAME_EDGES && !faint {
                 kept += 1;
                 let now = own as f32 / count.max(1) as f32;
                 if self.fine[cell] >= DETAIL && now > 0.0 {

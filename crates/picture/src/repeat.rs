@@ -211,9 +211,10 @@ impl Repeats {
 
     /// A slot is over.
     fn close(&mut self) {
-        if self.frames > 0 {
-            for (mean, &sum) in self.filling.mean.iter_mut().zip(&self.sums) {
-                *mean = (sum / self.frames) as u8;
+        // Without frames the slot shows what was there before.
+        for (mean, sum) in self.filling.mean.iter_mut().zip(&self.sums) {
+            if let Some(level) = sum.checked_div(self.frames) {
+                *mean = level as u8;
             }
         }
         self.frames = 0;

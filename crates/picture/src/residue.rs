@@ -128,7 +128,7 @@ impl Residues {
         for (place, mean) in self.means.iter_mut().enumerate() {
             across = (across + 49_471) & 0xffff;
             down = (down + 37_345) & 0xffff;
-            let (x, y) = (across * wide >> 16, edge + (down * high >> 16));
+            let (x, y) = ((across * wide) >> 16, edge + ((down * high) >> 16));
             let row = &shrunk.pixels[y * shrunk.width + x..y * shrunk.width + x + 3];
             let [left, middle, right] = [row[0], row[1], row[2]].map(i16::from);
             let difference = (left - 2 * middle + right) * PARTS;

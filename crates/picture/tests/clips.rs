@@ -1,4 +1,5 @@
 //! Real clips with faults laid over them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod rehearsal;
 

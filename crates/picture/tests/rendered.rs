@@ -1,4 +1,5 @@
 //! Faults of rendered cameras: one case of each here, the whole table by `make bench-picture`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod rehearsal;
 

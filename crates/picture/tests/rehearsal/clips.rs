@@ -1,6 +1,6 @@
 //! Real clips, where they lie beside the checkout.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mineseal_domain::{HealthCondition, UtcMicros};
 use mineseal_video::{OpenSettings, Sampler, Scaler, Source, VideoReader, YuvPicture};
@@ -23,9 +23,9 @@ pub(crate) fn clips() -> Vec<PathBuf> {
 }
 
 /// The pictures of a clip, `rate` a second, at most 640 wide, with their times.
-pub(crate) fn pictures(path: &PathBuf, rate: f64) -> Vec<(i64, YuvPicture)> {
+pub(crate) fn pictures(path: &Path, rate: f64) -> Vec<(i64, YuvPicture)> {
     let mut reader =
-        VideoReader::open(&Source::File(path.clone()), &OpenSettings::default()).expect("a reader");
+        VideoReader::open(&Source::File(path.to_path_buf()), &OpenSettings::default()).expect("a reader");
     let mut sampler = Sampler::new(rate, reader.facts().frames_per_second).expect("a sampler");
     let mut scaler = Scaler::to_width(640);
     let mut pictures = Vec::new();
@@ -87,8 +87,11 @@ fn with_fault(
         .collect()
 }
 
+/// Name of a fault, seconds within which it should be found, seconds until it was, and all that was said.
+type Found = (&'static str, f64, Option<f64>, Vec<(f64, HealthCondition)>);
+
 /// Faults laid over a real clip of at least 40 s: name, condition and seconds until it was reported.
-pub(crate) fn faults(path: &PathBuf) -> Vec<(&'static str, f64, Option<f64>, Vec<(f64, HealthCondition)>)> {
+pub(crate) fn faults(path: &Path) -> Vec<Found> {
     let pictures = pictures(path, 5.0);
     let length = pictures.last().map_or(0.0, |(at, _)| *at as f64 / 1e6);
     let from = (length - 1.0).min(60.0);
