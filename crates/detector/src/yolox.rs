@@ -79,9 +79,18 @@ impl YoloxDetector {
         #[cfg(any(feature = "cuda", feature = "emulation"))]
         let device = match settings.device {
             Device::Cpu => None,
+            device if !file.depthwise()? => {
+                return Err(DetectorError::Device {
+                    device,
+                    reason: format!(
+                        "only nets with depthwise convolutions (YOLOX-Nano) run there, and {} has none",
+                        weights.display()
+                    ),
+                });
+            }
             device => Some(DeviceDetector::open(
                 device,
-                (&file, &WeightPath::new(&file, running, "")),
+                (&file, &WeightPath::new(&file, running, "")?),
                 (class_count, &places),
                 DeviceUse {
                     input,

@@ -141,7 +141,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let whole = file("A1;甲;1~");
         for (bytes, reason) in [
-            (whole[..whole.len() - 1].as_bytes().to_vec(), "not complete"),
+            (whole.as_bytes()[..whole.len() - 1].to_vec(), "not complete"),
             (b"150602007866;\xff||".to_vec(), "UTF-8"),
             (whole.replace("A1;甲", "A1；甲").into_bytes(), "full-width"),
             (
