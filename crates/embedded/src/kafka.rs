@@ -345,6 +345,14 @@ async fn start_child(settings: &KafkaNodeSettings, jars: &Path) -> Result<ChildP
         &properties::log_settings_path(settings),
         &properties::path(settings),
     );
+    spawn(settings, arguments).await
+}
+
+/// Stops an orphan of ours, looks whether the ports are free, and starts the process.
+async fn spawn(
+    settings: &KafkaNodeSettings,
+    arguments: Vec<OsString>,
+) -> Result<ChildProcess, KafkaNodeError> {
     let child = ChildProcess::prepare(spec(settings, arguments)).await?;
     // Only now: an orphan of ours on these ports has just been stopped.
     refuse_taken_port("clients", settings.port)?;

@@ -112,6 +112,19 @@ async fn what_was_acknowledged_survives_a_kill_and_a_stop() {
     node.stop().await.unwrap();
     println!("stop: {:?}", began.elapsed());
 
+    for (port, role) in [
+        (settings.port, "clients"),
+        (settings.controller_port, "controller"),
+    ] {
+        let squatter = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let error = KafkaNode::start(settings.clone(), |_| {}).await.unwrap_err();
+        assert!(
+            matches!(error, KafkaNodeError::PortTaken { role: taken, .. } if taken == role),
+            "{error}"
+        );
+        drop(squatter);
+    }
+
     let began = Instant::now();
     let node = KafkaNode::start(settings, |_| {}).await.unwrap();
     println!("start after stop: {:?}", began.elapsed());

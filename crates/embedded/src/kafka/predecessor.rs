@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{KafkaNodeError, KafkaNodeSettings, KafkaProgress, log_end, node_arguments, properties, spec};
-use crate::supervise::{ChildProcess, file_end};
+use super::{KafkaNodeError, KafkaNodeSettings, KafkaProgress, log_end, node_arguments, properties, spawn};
+use crate::supervise::file_end;
 
 /// The controller's patience with its broker, which is not running.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1_000);
@@ -52,7 +52,7 @@ pub(super) async fn fence(
         &properties::controller_path(settings),
     );
     let began = Instant::now();
-    let mut child = ChildProcess::start(spec(settings, arguments)).await?;
+    let mut child = spawn(settings, arguments).await?;
     let mut active_since = None;
     loop {
         if let Some(status) = child.ended()? {
