@@ -7,7 +7,6 @@
 
 mod belt;
 mod cells;
-mod faults;
 mod health;
 mod hold;
 mod judge;
@@ -22,14 +21,15 @@ mod residue;
 mod settings;
 mod shrunk;
 mod sway;
+mod threshold;
 mod view;
 
 pub use belt::{BeltChange, BeltJudge, BeltSettings};
-pub use faults::{HealthSettings, Threshold};
-pub use health::{HealthChange, HealthJudge};
+pub use health::HealthChange;
 pub use judge::{Evidence, PictureJudge};
 pub use meter::HealthMeter;
 pub use plane::{LumaPlane, PlaneError};
 pub use post::{PostChange, PostJudge, PostSettings};
 pub use settings::PictureSettings;
+pub use threshold::Threshold;
 pub use view::ViewMeter;
