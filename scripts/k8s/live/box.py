@@ -125,7 +125,8 @@ def make_cgroup(name):
 
 
 def remove_cgroup(name):
-    for controller in controllers():
+    # All: runc makes one beside those of version 1 as well.
+    for controller in [CGROUPS, *(folder for folder in CGROUPS.iterdir() if folder.is_dir())]:
         for folder, _, _ in os.walk(controller / name, topdown=False):
             # The kernel needs a moment after the last process is gone.
             for _ in range(50):

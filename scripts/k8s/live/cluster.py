@@ -18,10 +18,12 @@ class Cluster:
         keep_logs.mkdir(parents=True)
         # On a real disk: containerd's overlays lie on no tmpfs.
         self.state = Path(tempfile.mkdtemp(prefix="mineseal-k8s-", dir="/var/tmp"))
-        self.boxes, self.nodes, self.images = [], [], []
+        self.boxes, self.nodes, self.images, self.tags = [], [], [], []
         self.images = [self.state / "pause.tar", *images]
         pause_image(binaries / "pause", self.images[0])
         self.control = self.engines = None
+        # Folders of what was built beside Kubernetes.
+        self.beside = []
 
     def start(self):
         """Seconds until the control plane answered, and until the first node was ready."""
@@ -42,8 +44,16 @@ class Cluster:
     def add_node(self, number):
         node = Node(number, self.box(f"node{number}"), self.control, self.images)
         self.nodes = [each for each in self.nodes if each.number != number] + [node]
+        for old, new in self.tags:
+            node.tag(old, new)
         node.wait_until_ready()
         return node
+
+    def tag(self, old, new):
+        """A further name of an image, on all nodes and on those to come."""
+        self.tags.append((old, new))
+        for node in self.nodes:
+            node.tag(old, new)
 
     def shared_volume(self, name, folder, mode):
         """A volume that all nodes reach, as a claim of the same class asks for it."""

@@ -112,6 +112,9 @@ class Node:
     def load(self, tar):
         self.box.run("ctr", "--namespace=k8s.io", "images", "import", tar, seconds=300)
 
+    def tag(self, old, new):
+        self.box.run("ctr", "--namespace=k8s.io", "images", "tag", "--force", old, new)
+
     def wait_until_ready(self, seconds=180):
         kubectl = self.control.box.run
         wait_for(f"{self.name} is registered", lambda: kubectl("kubectl", "get", f"node/{self.name}", check=False).returncode == 0,

@@ -1,13 +1,13 @@
 """mineseal in the test cluster: its chart, its pods, and rounds of rendered mines whose true counts are known."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 
 from box import Failed, wait_for
 
 ROOT = Path(__file__).parents[3]
-CHART = ROOT / "helm/mineseal"
 SPACE = RELEASE = "mineseal"
 SERVICES = ["frame-extractor", "inference", "counter", "clickhouse-sink", "platform-forwarder", "console"]
 # A round's mines; their clips are rendered. The first two mouths have 16 and 30 crossings.
@@ -27,8 +27,12 @@ class Clip:
 
 
 class Product:
-    def __init__(self, control, engines, nodes, values, clips):
-        self.control, self.engines, self.nodes, self.values, self.clips = control, engines, nodes, values, clips
+    def __init__(self, cluster, clips):
+        self.cluster, self.control, self.engines, self.clips = cluster, cluster.control, cluster.engines, clips
+        # Copies: the checkout may change while a long test runs.
+        self.chart, self.values = cluster.state / "chart", cluster.state / "values.yaml"
+        shutil.copytree(ROOT / "helm/mineseal", self.chart)
+        shutil.copy(Path(__file__).parent / "values.yaml", self.values)
         self.mines = {}
 
     # -- the cluster's commands
@@ -47,7 +51,7 @@ class Product:
         return self.control.box.run("helm", "--namespace", SPACE, *arguments, seconds=seconds, **options)
 
     def install(self, verb, *settings, minutes=10, check=True):
-        return self.helm(verb, RELEASE, CHART, "--values", self.values, "--wait", f"--timeout={minutes}m",
+        return self.helm(verb, RELEASE, self.chart, "--values", self.values, "--wait", f"--timeout={minutes}m",
                          *(f"--set={setting}" for setting in settings), seconds=60 * minutes + 60, check=check)
 
     def pods(self, service=None):
@@ -70,7 +74,7 @@ class Product:
         wait_for("all pods are ready", self.all_ready, seconds, pause=1)
 
     def node_of(self, pod):
-        return next(node for node in self.nodes if node.name == pod["spec"]["nodeName"])
+        return next(node for node in self.cluster.nodes if node.name == pod["spec"]["nodeName"])
 
     def shown(self):
         """What the console tells about mines."""

@@ -3,7 +3,10 @@ in the end every crossing of all mines so far must be counted once."""
 
 import json
 import os
+import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import faults
 from box import wait_for
@@ -53,9 +56,16 @@ def base(report, cluster, product):
         done = product.install("install", "clickhouse.passwordSecret=absent", minutes=1, check=False)
         assert done.returncode and "there is no Secret absent" in done.stderr, done.stderr
         assert not product.get("pods")["items"]
-    with report.check("helm install --wait"):
+    with report.check("helm install --wait, Kafka coming late"):
         prepare_namespace(cluster, product)
-        product.install("install")
+        with ThreadPoolExecutor(1) as helm:
+            installing = helm.submit(product.install, "install")
+            wait_for("the Job before the pods waits for Kafka", lambda: "waiting for Kafka" in product.kubectl(
+                "logs", f"job/{RELEASE}-prepare", check=False).stdout or installing.done(), 180)
+            cluster.engines.start_kafka()
+            installing.result()
+        release = product.helm("get", "notes", RELEASE)
+        assert "is installed as mineseal" in release, release
     with report.check("pods are what the chart promises") as details:
         pods = product.pods()
         services = [pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods.values()]
@@ -94,8 +104,7 @@ def upgrade(report, cluster, product):
     def roll(_codes, details):
         before = set(product.pods())
         images = sorted({pod["spec"]["containers"][0]["image"] for pod in product.pods().values()})
-        for node in cluster.nodes:
-            node.box.run("ctr", "--namespace=k8s.io", "images", "tag", f"docker.io/library/{images[0]}", "docker.io/library/mineseal:next")
+        cluster.tag(f"docker.io/library/{images[0]}", "docker.io/library/mineseal:next")
         product.install("upgrade", "image.tag=next")
         product.wait_until_ready()
         after = product.pods()
@@ -161,11 +170,60 @@ def rollback(report, cluster, product):
         working = [service for service in SERVICES
                    if any(faults.state(pod)["ready"] for pod in product.pods(service).values() if "containerStatuses" in pod["status"])]
         assert working == SERVICES, f"only these had a ready pod after the failed upgrade: {working}"
-        product.helm("rollback", RELEASE, revision, "--wait", "--timeout=10m")
+        product.helm("rollback", RELEASE, revision, "--wait", "--timeout=5m")
         product.wait_until_ready()
         details.append(f"failed upgrade left a ready pod of each service; back at revision {revision}")
 
     played(report, product, "failed upgrade and rollback in mid-run", back)
+
+
+def refuse(report, cluster, product):
+    """An older mineseal over a database that a newer one has made."""
+    del cluster
+    with report.check("upgrade refused over the database of a newer mineseal") as details:
+        product.engines.query("INSERT INTO mineseal.schema_migrations (version, name, checksum) VALUES (999, 'of the future', 0)")
+        try:
+            before = {name: faults.state(pod)["containerID"] for name, pod in product.pods().items()}
+            done = product.install("upgrade", "telemetry.filter=debug", "prepare.deadlineSeconds=30", minutes=3, check=False)
+            log = product.kubectl("logs", f"job/{RELEASE}-prepare")
+            assert done.returncode and "made by a newer build" in log, f"{done.stderr} {log}"
+            assert before == {name: faults.state(pod)["containerID"] for name, pod in product.pods().items()}, "pods were touched"
+            details.append(log.strip().splitlines()[-1][:200])
+        finally:
+            product.engines.query("ALTER TABLE mineseal.schema_migrations DELETE WHERE version = 999 SETTINGS mutations_sync = 1")
+
+
+def documents(report, cluster, product):
+    """All that the chart and k8s/ hold, for the API server with the operators' definitions, to take or to refuse."""
+    kubectl = product.control.box.run
+    tools = Path(subprocess.run([ROOT / "scripts/k8s/tools.sh"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+    with report.check("operators' definitions are taken") as details:
+        found = sorted((tools / "crds").glob("*.yaml"))
+        for file in found:
+            kubectl("kubectl", "apply", "--server-side", "--filename", file)
+        kubectl("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        kubectl("kubectl", "create", "namespace", "monitoring")
+        kubectl("kubectl", "apply", "--filename", NAMESPACE)
+        details.append(", ".join(file.stem for file in found))
+    charts = {
+        "with defaults": [],
+        "for one small node": ["--values", product.chart / "values-embedded.yaml"],
+        "for a data centre": ["--values", product.chart / "values-production.yaml"],
+        "for a data centre, by a Gateway": ["--values", product.chart / "values-production.yaml", "--set",
+                                            "console.gateway.enabled=true,console.ingress.enabled=false,registration.configMap=mines",
+                                            "--set-json", 'console.gateway.parentRefs=[{"name":"edge"}]'],
+    }
+    texts = {f"the chart {name}": (SPACE, lambda more=more: product.helm("template", RELEASE, product.chart, *more))
+             for name, more in charts.items()}
+    for folder in ("k8s", "k8s/overlays/single", "k8s/monitoring"):
+        texts[folder] = (None, lambda folder=folder: kubectl("kubectl", "kustomize", ROOT / folder))
+    for name, (space, text) in texts.items():
+        with report.check(f"{name} is taken by the API server") as details:
+            done = kubectl("kubectl", *(["--namespace", space] if space else []), "apply", "--server-side", "--dry-run=server",
+                           "--validate=strict", "--filename=-", given=text(), check=False)
+            # What Pod Security or an old version has against it is a warning only.
+            assert not done.returncode and "Warning" not in done.stderr, done.stderr
+            details.append(f"{len(done.stdout.splitlines())} documents")
 
 
 def uninstall(report, cluster, product):
@@ -176,5 +234,5 @@ def uninstall(report, cluster, product):
         assert left == [f"persistentvolumeclaim/{RELEASE}-evidence"], f"in {SPACE} there still are {left}"
 
 
-ROUNDS = {"base": base, "upgrade": upgrade, "kill": kill, "memory": memory, "drain": drain, "lose": lose, "rollback": rollback,
+ROUNDS = {"documents": documents, "base": base, "upgrade": upgrade, "kill": kill, "memory": memory, "drain": drain, "lose": lose, "rollback": rollback, "refuse": refuse,
           "uninstall": uninstall}
