@@ -36,7 +36,7 @@ def look_at_image(tar, details):
 
 def prepare_namespace(cluster, product):
     """What the chart's README asks for before it."""
-    cluster.control.box.run("kubectl", "apply", "--filename", NAMESPACE)
+    cluster.control.box.run("kubectl", "apply", "--server-side", "--filename", NAMESPACE)
     evidence = cluster.state / "evidence"
     evidence.mkdir()
     # A plain folder does not follow fsGroup.
@@ -52,7 +52,7 @@ def prepare_namespace(cluster, product):
 
 def base(report, cluster, product):
     with report.check("install refused while a Secret that is named is absent"):
-        cluster.control.box.run("kubectl", "apply", "--filename", NAMESPACE)
+        cluster.control.box.run("kubectl", "apply", "--server-side", "--filename", NAMESPACE)
         done = product.install("install", "clickhouse.passwordSecret=absent", minutes=1, check=False)
         assert done.returncode and "there is no Secret absent" in done.stderr, done.stderr
         assert not product.get("pods")["items"]
@@ -203,7 +203,7 @@ def documents(report, cluster, product):
             kubectl("kubectl", "apply", "--server-side", "--filename", file)
         kubectl("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         kubectl("kubectl", "create", "namespace", "monitoring")
-        kubectl("kubectl", "apply", "--filename", NAMESPACE)
+        kubectl("kubectl", "apply", "--server-side", "--filename", NAMESPACE)
         details.append(", ".join(file.stem for file in found))
     charts = {
         "with defaults": [],

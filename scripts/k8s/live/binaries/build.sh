@@ -14,19 +14,22 @@ tools="${MINESEAL_CACHE:-$HOME/.cache/mineseal}/tools/cluster"
 mkdir -p "$tools"
 say() { printf '[cluster] %s\n' "$*" >&2; }
 
-exec 9>"$tools/lock"
-flock 9
-
 if [ "${1:-}" = scale ]; then
   bin="$tools/scale-$keda-$kwok"
 else
   stamp=$(cat "$here"/go.mod "$here"/go.sum "$here"/main.go "$here"/pause.c | sha256sum | cut -c1-16)
   bin="$tools/kubernetes-$kubernetes-helm-$helm-$stamp"
 fi
-if [ -x "$bin/.done" ]; then
+done_already() {
+  [ -x "$bin/.done" ] || return 1
   echo "$bin"
-  exit 0
-fi
+}
+if done_already; then exit 0; fi
+
+exec 9>"$tools/lock"
+flock 9
+# Somebody else may have built it meanwhile.
+if done_already; then exit 0; fi
 
 if ! command -v go >/dev/null; then
   # Debian 12's own Go is too old; the wheel is the release's unchanged archive.
