@@ -85,9 +85,17 @@ class Engines:
         if ended := self.box.ended():
             raise Failed(f"{', '.join(ended)} ended; see {self.box.logs}")
 
-    def query(self, text):
-        """Rows of ClickHouse as lists of strings; none where it cannot be asked."""
+    def ask(self, text):
+        """The end of a statement for ClickHouse: what it wrote, and how it went."""
         ask = ("import sys, urllib.request\n"
                "print(urllib.request.urlopen(sys.argv[1], data=sys.stdin.buffer.read(), timeout=30).read().decode(), end='')")
-        done = self.box.run("python3", "-c", ask, f"{CLICKHOUSE}/", given=f"{text} FORMAT TabSeparated", check=False)
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        return self.box.run("python3", "-c", ask, f"{CLICKHOUSE}/", given=text, check=False)
+
+    def query(self, text):
+        """Rows as lists of strings; none where it cannot be asked."""
+        return [line.split("\t") for line in self.ask(f"{text} FORMAT TabSeparated").stdout.splitlines()]
+
+    def execute(self, text):
+        done = self.ask(text)
+        if done.returncode:
+            raise Failed(f"{text}: {done.stderr[-1000:]}")

@@ -5,7 +5,6 @@ import subprocess
 import time
 
 from box import Failed, wait_for
-from product import SPACE
 
 # Grows inside the container's limit until the kernel must end somebody, and is itself the last that it would take: what
 # a leak in the service would do. It goes when the service is gone.
@@ -111,4 +110,4 @@ def everything_of(product, release):
     found = product.kubectl("get", ",".join(kinds), f"--selector=app.kubernetes.io/instance={release}", "--output=name",
                             "--ignore-not-found").split()
     found += product.kubectl("get", "secrets", "--selector=owner=helm", "--output=name", "--ignore-not-found").split()
-    return sorted(set(found)), SPACE
+    return sorted(set(found))

@@ -87,9 +87,10 @@ def with_cluster(description, rounds, nodes, more=()):
             for number in range(2, nodes + 1):
                 with report.check(f"node {number}"):
                     cluster.add_node(number)
-            # Without these nothing else is worth a try.
-            if not report.failed:
+            with report.check("ClickHouse beside it"):
                 cluster.engines.wait_until_ready()
+            # Without all that nothing else is worth a try.
+            if not report.failed:
                 product = Product(cluster, clips)
                 for name in wanted:
                     rounds[name](report, cluster, product)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from authority import CLIENT, SERVER
+from authority import SERVER
 from box import Failed, make_cgroup, remove_cgroup, wait_for
 from control import ADDRESS
 

@@ -116,7 +116,7 @@ def upgrade(report, cluster, product):
 
 def kill(report, cluster, product):
     def each(_codes, details):
-        for name, pod in sorted(product.pods().items()):
+        for _, pod in sorted(product.pods().items()):
             faults.kill_main_process(product, pod)
         details.append(f"{len(product.pods())} programs killed in turn")
 
@@ -181,7 +181,7 @@ def refuse(report, cluster, product):
     """An older mineseal over a database that a newer one has made."""
     del cluster
     with report.check("upgrade refused over the database of a newer mineseal") as details:
-        product.engines.query("INSERT INTO mineseal.schema_migrations (version, name, checksum) VALUES (999, 'of the future', 0)")
+        product.engines.execute("INSERT INTO mineseal.schema_migrations (version, name, checksum) VALUES (999, 'of the future', 0)")
         try:
             before = {name: faults.state(pod)["containerID"] for name, pod in product.pods().items()}
             done = product.install("upgrade", "telemetry.filter=debug", "prepare.deadlineSeconds=30", minutes=3, check=False)
@@ -190,7 +190,7 @@ def refuse(report, cluster, product):
             assert before == {name: faults.state(pod)["containerID"] for name, pod in product.pods().items()}, "pods were touched"
             details.append(log.strip().splitlines()[-1][:200])
         finally:
-            product.engines.query("ALTER TABLE mineseal.schema_migrations DELETE WHERE version = 999 SETTINGS mutations_sync = 1")
+            product.engines.execute("ALTER TABLE mineseal.schema_migrations DELETE WHERE version = 999 SETTINGS mutations_sync = 1")
 
 
 def documents(report, cluster, product):
@@ -229,8 +229,9 @@ def documents(report, cluster, product):
 def uninstall(report, cluster, product):
     with report.check("uninstall leaves the volume of pictures and nothing else"):
         product.helm("uninstall", RELEASE, "--wait", "--timeout=5m")
-        left = wait_for("pods are gone", lambda: None if (found := faults.everything_of(product, RELEASE)) and any(
-            name.startswith("pod/") for name in found[0]) else found, 120)[0]
+        # Pods go within their grace period.
+        wait_for("pods are gone", lambda: not product.get("pods", f"--selector=app.kubernetes.io/instance={RELEASE}")["items"], 120)
+        left = faults.everything_of(product, RELEASE)
         assert left == [f"persistentvolumeclaim/{RELEASE}-evidence"], f"in {SPACE} there still are {left}"
 
 
