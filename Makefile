@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart image bench load chaos bench-counter bench-tracker audit bench-detector \
+.PHONY: help up down status test check check-chart test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
 	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
@@ -34,6 +34,12 @@ check: ## Formatting, lints, licences
 
 check-chart: ## Chart, cluster documents, alerts and dashboards, without a cluster
 	@scripts/check-chart.sh
+
+test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
+	@scripts/setup.sh test
+	$(CARGO) build --release --locked --workspace --bins --tests
+	MINESEAL_OBSERVABILITY="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
+		$(CARGO) test --release --locked --workspace --test observability -- --ignored --nocapture
 
 image: ## One OCI image of all services, with its bill of materials, without a container daemon
 	$(CARGO) build --release --locked --bins
