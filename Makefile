@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart test-k8s image bench load chaos bench-counter bench-tracker audit bench-detector \
+.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
 	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
@@ -39,6 +39,12 @@ test-k8s: ## mineseal on a real Kubernetes on this machine (root): install, upgr
 	@scripts/setup.sh cluster
 	$(CARGO) build --release --locked --workspace --bins
 	@python3 scripts/k8s/live/test.py --programs $(TARGET) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
+	@scripts/setup.sh test
+	$(CARGO) build --release --locked --workspace --bins --tests
+	MINESEAL_OBSERVABILITY="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
+		$(CARGO) test --release --locked --workspace --test observability -- --ignored --nocapture
 
 image: ## One OCI image of all services, with its bill of materials, without a container daemon
 	$(CARGO) build --release --locked --bins

@@ -18,7 +18,10 @@ pub const MAX_RECORD_BYTES: usize = 16 << 20;
 pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
     match topic {
         Topic::Mines => &[include_str!("../avro/mines/v1.avsc")],
-        Topic::Cameras => &[include_str!("../avro/cameras/v1.avsc")],
+        Topic::Cameras => &[
+            include_str!("../avro/cameras/v1.avsc"),
+            include_str!("../avro/cameras/v2.avsc"),
+        ],
         Topic::Frames => &[
             include_str!("../avro/frames/v1.avsc"),
             include_str!("../avro/frames/v2.avsc"),
@@ -27,7 +30,10 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
             include_str!("../avro/detections/v1.avsc"),
             include_str!("../avro/detections/v2.avsc"),
         ],
-        Topic::Crossings => &[include_str!("../avro/crossings/v1.avsc")],
+        Topic::Crossings => &[
+            include_str!("../avro/crossings/v1.avsc"),
+            include_str!("../avro/crossings/v2.avsc"),
+        ],
         Topic::Activity => &[include_str!("../avro/activity/v1.avsc")],
         Topic::CameraHealth => &[
             include_str!("../avro/camera-health/v1.avsc"),
@@ -40,6 +46,7 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
         Topic::Alarms => &[
             include_str!("../avro/alarms/v1.avsc"),
             include_str!("../avro/alarms/v2.avsc"),
+            include_str!("../avro/alarms/v3.avsc"),
         ],
         Topic::Dispositions => &[include_str!("../avro/dispositions/v1.avsc")],
         Topic::EvidenceRequests => &[include_str!("../avro/evidence-requests/v1.avsc")],

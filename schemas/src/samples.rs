@@ -127,6 +127,7 @@ pub fn samples() -> Result<Samples, CodeError> {
             group: ObjectGroup::Person,
             anchor: Anchor::Foot,
             regular: true,
+            gate: None,
         }],
         regions: vec![Region {
             name: "belt".into(),
@@ -223,6 +224,7 @@ pub fn samples() -> Result<Samples, CodeError> {
             direction: Direction::In,
             class: ObjectClass::Person,
             regular: true,
+            counted: true,
             track: 7,
             score: 0.75,
             captured_at: AT,

@@ -31,6 +31,7 @@ impl Bus {
     /// # Errors
     /// When the client library refuses the settings.
     pub fn connect(settings: BusSettings) -> Result<Self, BusError> {
+        tracing::debug!(mended = mineseal_librdkafka::mended(), "client library");
         let statistics = Arc::new(BusStatistics::default());
         let context = LoggingContext::new(&settings.brokers, &settings.topic_prefix, Arc::clone(&statistics));
         let bus = Self(Arc::new(Shared {

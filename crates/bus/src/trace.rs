@@ -1,7 +1,7 @@
 use opentelemetry::Context;
 use opentelemetry::global::get_text_map_propagator;
 use opentelemetry::propagation::{Extractor, Injector};
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -33,7 +33,7 @@ impl TraceContext {
 
     /// The one that a message carries.
     #[must_use]
-    pub fn of_message(message: &BorrowedMessage<'_>) -> Self {
+    pub fn of_message(message: &impl Message) -> Self {
         let mut context = Self::default();
         if let Some(headers) = message.headers() {
             for header in headers.iter() {
@@ -44,6 +44,23 @@ impl TraceContext {
             }
         }
         context
+    }
+
+    /// Whether its spans are kept: the flag `sampled` of `traceparent` (W3C Trace Context, 3.2.2.5).
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        let flags = self
+            .trace_parent
+            .as_deref()
+            .and_then(|parent| parent.rsplit('-').next());
+        flags.is_some_and(|flags| u8::from_str_radix(flags, 16).is_ok_and(|flags| flags & 1 == 1))
+    }
+
+    /// What goes on from `span`. Without a tracer of our own the trace goes on as it came.
+    #[must_use]
+    pub fn within(self, span: &Span) -> Self {
+        let own = span.in_scope(Self::current);
+        if own.trace_parent.is_some() { own } else { self }
     }
 
     /// Adds it to the headers of a message.

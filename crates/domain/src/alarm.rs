@@ -22,6 +22,10 @@ pub enum AlarmKind {
     NonRegularEntry,
     /// 非常规通道出井: a person came up by a way that people should not take.
     NonRegularExit,
+    /// 入井闸机出闸: a person went out through a gate that only leads in.
+    EntryGateReversed,
+    /// 出井闸机入闸: a person went in through a gate that only leads out.
+    ExitGateReversed,
     /// 井下人数不符: the cameras and the positioning system count differently.
     PositioningMismatch,
 }
@@ -40,6 +44,8 @@ impl AlarmKind {
             Self::CameraOffline => "摄像仪离线",
             Self::NonRegularEntry => "非常规通道入井",
             Self::NonRegularExit => "非常规通道出井",
+            Self::EntryGateReversed => "入井闸机出闸",
+            Self::ExitGateReversed => "出井闸机入闸",
             Self::PositioningMismatch => "井下人数不符",
         }
     }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Anchor, Line, ObjectGroup, Point};
+use crate::{Anchor, Direction, Line, ObjectGroup, Point};
 
 /// Which frames of a camera are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,30 @@ pub struct CountingLine {
     pub anchor: Anchor,
     /// False for a way that people should not take (非常规通道): counted, and flagged.
     pub regular: bool,
+    /// It stands at a gate that people should pass one way only.
+    pub gate: Option<Gate>,
+}
+
+/// A gate (闸机) with a direction of its own. Who passes it the other way is told by an alarm and not counted
+/// (`domain.md` 5, reverse crossing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// 入井闸机: leads in.
+    Entry,
+    /// 出井闸机: leads out.
+    Exit,
+}
+
+impl Gate {
+    /// The way that it leads.
+    #[must_use]
+    pub fn leads(self) -> Direction {
+        match self {
+            Self::Entry => Direction::In,
+            Self::Exit => Direction::Out,
+        }
+    }
 }
 
 /// A named part of the picture: a polygon in fractions of the picture, at least three corners.

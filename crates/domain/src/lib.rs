@@ -13,7 +13,7 @@ mod mine;
 mod time;
 
 pub use alarm::{ActivityKind, ActivityState, AlarmKind, AlarmPhase, DispositionVerdict, Severity};
-pub use camera::{Analysis, CountingLine, Region, Sampling};
+pub use camera::{Analysis, CountingLine, Gate, Region, Sampling};
 pub use codes::{CameraCode, CodeError, MineCode, PlaceClass};
 pub use detection::{Detection, ObjectClass, ObjectGroup};
 pub use geometry::{Anchor, BoundingBox, Direction, Line, Point};

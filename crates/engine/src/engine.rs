@@ -384,6 +384,8 @@ impl MineEngine {
             crossing.track,
         );
         let (direction, at) = (crossing.direction, crossing.at);
+        let person = line.group == ObjectGroup::Person;
+        let counted = !person || line.gate.is_none_or(|gate| gate.leads() == direction);
         outputs.push(Output::Crossing(Crossing {
             id,
             mine: self.mine.clone(),
@@ -392,6 +394,7 @@ impl MineEngine {
             direction,
             class: crossing.class,
             regular: line.regular,
+            counted,
             track: crossing.track,
             score: crossing.score,
             captured_at: at,
@@ -416,6 +419,19 @@ impl MineEngine {
                 at,
                 frame,
             })),
+            ObjectGroup::Person if !counted => {
+                let watched = Watched {
+                    code: &camera.code,
+                    name: &camera.name,
+                };
+                let steps = self.rules.apply(at, watched, Signal::GateReversed { direction });
+                let deciding = Deciding {
+                    camera: &camera.code,
+                    captured_at: at,
+                    frame,
+                };
+                write_with_evidence(&self.mine, steps, deciding, outputs);
+            }
             ObjectGroup::Person if camera.place.is_mouth() => {
                 self.ledger.count(&camera.code, &line.name, direction);
                 self.reconciliation.passed(at);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use mineseal_domain::{ActivityKind, ActivityState, Direction, MineState, ObjectClass};
+use mineseal_domain::{ActivityKind, ActivityState, Direction, Gate, MineState, ObjectClass};
 use mineseal_engine::{InputPosition, MineEngine, Output, Statistics};
 
 #[test]
@@ -94,6 +94,41 @@ fn a_way_that_people_should_not_take_counts_and_is_flagged() {
         told(&later).contains(&"NonRegularEntry Cleared 1".to_owned()),
         "{later:?}"
     );
+}
+
+#[test]
+fn who_passes_a_gate_the_wrong_way_is_told_and_not_counted() {
+    for (gate, reversed) in [
+        (Gate::Entry, "EntryGateReversed"),
+        (Gate::Exit, "ExitGateReversed"),
+    ] {
+        let mut registration = registration(MineState::Producing);
+        let mouth = &mut registration.cameras.get_mut(&code(1)).unwrap().lines[0];
+        mouth.gate = Some(gate);
+        let wrong_way = gate.leads() == Direction::Out;
+        // Ten of each, one after the other.
+        let walkers: Vec<Walker> = (0..20)
+            .map(|number| Walker::person(5 + 60 * number, (number % 2 == 0) == wrong_way, 200.0))
+            .collect();
+        let mut engine = MineEngine::new(mine_code());
+        let outputs = run(&mut engine, &registration, &walk(1, 1, 0..1_300, &walkers), 0);
+        let crossings = crossings(&outputs);
+        assert_eq!(crossings.len(), 20);
+        for crossing in &crossings {
+            assert_eq!(crossing.counted, crossing.direction == gate.leads());
+        }
+        let people = if wrong_way { -10 } else { 10 };
+        assert_eq!(engine.people(), people);
+        let told = told(&outputs);
+        let about: Vec<_> = told.iter().filter(|line| line.contains("Reversed")).collect();
+        assert_eq!(about.len(), 10, "{told:?}");
+        assert!(about.iter().all(|line| line.starts_with(reversed)), "{told:?}");
+        assert!(about[0].contains("Raised"));
+        let last = crossings.last().unwrap().to_sequence;
+        let later = run(&mut engine, &registration, &[frame(1, 1, last + 6_001)], 60);
+        let cleared = format!("{reversed} Cleared {people}");
+        assert!(self::told(&later).contains(&cleared), "{later:?}");
+    }
 }
 
 #[test]

@@ -16,4 +16,5 @@ pub use policy::{Policy, severity};
 /// Version of the rules; rises with every change of what is an alarm, how grave it is, or when it ends.
 ///
 /// 3: passages by non-regular ways, and counts that differ from the positioning system's, are alarms.
-pub const RULE_VERSION: i32 = 3;
+/// 4: so are passages of gates against their direction.
+pub const RULE_VERSION: i32 = 4;

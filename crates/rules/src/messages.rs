@@ -45,6 +45,18 @@ pub(crate) fn non_regular(place: &str, direction: Direction, people: i64) -> Str
     format!("{place}：有人员经非常规通道{way}，已计入井下人数，视频计数井下现有 {people} 人")
 }
 
+pub(crate) fn gate_reversed(place: &str, direction: Direction, people: i64) -> String {
+    let what = match direction {
+        Direction::In => "从出井闸机入闸",
+        Direction::Out => "从入井闸机出闸",
+    };
+    format!("{place}：有人员{what}，未计入井下人数，视频计数井下现有 {people} 人，请核对")
+}
+
+pub(crate) fn gate_ended(place: &str) -> String {
+    format!("{place}：闸机十分钟内再无人员逆行，报警解除")
+}
+
 pub(crate) fn non_regular_ended(place: &str) -> String {
     format!("{place}：非常规通道十分钟内再无人员通过，报警解除")
 }

@@ -7,7 +7,7 @@ use crate::messages;
 use crate::open::{AlarmKey, AlarmStep, OpenAlarm, OpenAlarms};
 use crate::policy::Policy;
 
-/// A way that people should not take is quiet again after so long without a passage, microseconds.
+/// A way that people should not take, or a gate's wrong direction, is quiet again after so long without a passage, microseconds.
 pub const QUIET_MICROS: i64 = 600_000_000;
 
 /// The camera that a signal comes from.
@@ -31,6 +31,11 @@ pub enum Signal {
     },
     /// He went by a way that people should not take; comes after the crossing itself.
     PassedNonRegular {
+        /// Which way.
+        direction: Direction,
+    },
+    /// A person passed a gate against its direction, and is not counted.
+    GateReversed {
         /// Which way.
         direction: Direction,
     },
@@ -65,7 +70,7 @@ pub struct MineRules {
     people: i64,
     cameras: BTreeMap<CameraCode, Facts>,
     alarms: OpenAlarms,
-    /// When somebody last took a non-regular way of which an alarm is open. States of earlier versions have neither
+    /// When somebody last took a non-regular way, or a gate the wrong way, of which an alarm is open. States of earlier versions have neither
     /// this nor what follows.
     #[serde(default)]
     passed: BTreeMap<AlarmKey, UtcMicros>,
@@ -123,10 +128,22 @@ impl MineRules {
     pub fn apply(&mut self, at: UtcMicros, camera: Watched<'_>, signal: Signal) -> Vec<AlarmStep> {
         match signal {
             Signal::PersonCrossed { direction, people } => self.person_crossed(at, camera, direction, people),
-            Signal::PassedNonRegular { direction } => self
-                .passed_non_regular(at, camera, direction)
-                .into_iter()
-                .collect(),
+            Signal::PassedNonRegular { direction } => {
+                let kind = match direction {
+                    Direction::In => AlarmKind::NonRegularEntry,
+                    Direction::Out => AlarmKind::NonRegularExit,
+                };
+                let message = messages::non_regular(camera.name, direction, self.people);
+                self.passed(at, camera, kind, message).into_iter().collect()
+            }
+            Signal::GateReversed { direction } => {
+                let kind = match direction {
+                    Direction::In => AlarmKind::ExitGateReversed,
+                    Direction::Out => AlarmKind::EntryGateReversed,
+                };
+                let message = messages::gate_reversed(camera.name, direction, self.people);
+                self.passed(at, camera, kind, message).into_iter().collect()
+            }
             Signal::Belt { running } => {
                 self.facts(camera).belt_runs = running;
                 self.judge_belt(at, camera.code).into_iter().collect()
@@ -164,10 +181,18 @@ impl MineRules {
             .extract_if(.., |_, passed| quiet(passed))
             .map(|(key, _)| key)
             .collect();
-        let message = |alarm: &OpenAlarm| messages::non_regular_ended(&alarm.place);
         ended
             .iter()
-            .filter_map(|key| self.alarms.clear(key, now, self.people, message))
+            .filter_map(|key| {
+                let gate = matches!(key.0, AlarmKind::EntryGateReversed | AlarmKind::ExitGateReversed);
+                let message = if gate {
+                    messages::gate_ended
+                } else {
+                    messages::non_regular_ended
+                };
+                self.alarms
+                    .clear(key, now, self.people, |alarm: &OpenAlarm| message(&alarm.place))
+            })
             .collect()
     }
 
@@ -269,21 +294,18 @@ impl MineRules {
         steps
     }
 
-    fn passed_non_regular(
+    /// Somebody went where, or how, people should not: an alarm until nobody does for a while.
+    fn passed(
         &mut self,
         at: UtcMicros,
         camera: Watched<'_>,
-        direction: Direction,
+        kind: AlarmKind,
+        message: String,
     ) -> Option<AlarmStep> {
-        let kind = match direction {
-            Direction::In => AlarmKind::NonRegularEntry,
-            Direction::Out => AlarmKind::NonRegularExit,
-        };
         let key = (kind, Some(camera.code.clone()));
         let last = self.passed.entry(key.clone()).or_insert(at);
         *last = at.max(*last);
         let (people, state) = (self.people, self.policy.state);
-        let message = messages::non_regular(camera.name, direction, people);
         let updated = self.alarms.update(&key, at, people, message.clone());
         updated.or_else(|| self.alarms.raise(key, at, state, people, camera.name, message))
     }

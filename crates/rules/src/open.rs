@@ -186,6 +186,8 @@ fn identity(mine: &MineCode, key: &AlarmKey, raised_at: UtcMicros, times: u32) -
         AlarmKind::CameraOffline => "camera_offline",
         AlarmKind::NonRegularEntry => "non_regular_entry",
         AlarmKind::NonRegularExit => "non_regular_exit",
+        AlarmKind::EntryGateReversed => "entry_gate_reversed",
+        AlarmKind::ExitGateReversed => "exit_gate_reversed",
         AlarmKind::PositioningMismatch => "positioning_mismatch",
     };
     let camera = key.1.as_ref().map_or("", CameraCode::as_str);

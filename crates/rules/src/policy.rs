@@ -26,6 +26,8 @@ impl Policy {
             | AlarmKind::CameraOffline
             | AlarmKind::NonRegularEntry
             | AlarmKind::NonRegularExit
+            | AlarmKind::EntryGateReversed
+            | AlarmKind::ExitGateReversed
             | AlarmKind::PositioningMismatch => true,
         }
     }
@@ -46,7 +48,9 @@ pub fn severity(kind: AlarmKind, state: MineState, at: UtcMicros) -> Severity {
         | AlarmKind::CameraFault
         | AlarmKind::CameraOffline
         | AlarmKind::NonRegularEntry
-        | AlarmKind::NonRegularExit => Severity::Notice,
+        | AlarmKind::NonRegularExit
+        | AlarmKind::EntryGateReversed
+        | AlarmKind::ExitGateReversed => Severity::Notice,
     };
     let post = kind == AlarmKind::PostEmpty;
     match state {
@@ -107,6 +111,8 @@ mod tests {
             (CameraOffline, [Notice, Warning, Critical, Critical, Critical]),
             (NonRegularEntry, [Notice, Warning, Critical, Critical, Critical]),
             (NonRegularExit, [Notice, Warning, Critical, Critical, Critical]),
+            (EntryGateReversed, [Notice, Warning, Critical, Critical, Critical]),
+            (ExitGateReversed, [Notice, Warning, Critical, Critical, Critical]),
             (
                 PositioningMismatch,
                 [Warning, Critical, Critical, Critical, Critical],

@@ -86,6 +86,7 @@ pub(crate) fn lines_of(place: &Place, camera: &Camera, script: &SceneScript) -> 
             group: line.group,
             anchor: Anchor::Foot,
             regular: true,
+            gate: None,
         })
     });
     line.into_iter().collect()

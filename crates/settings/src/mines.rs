@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use mineseal_domain::{
-    Analysis, Anchor, CameraCode, CountingLine, Line, MineCode, MineState, ObjectGroup, PlaceClass, Point,
-    Region, Sampling, Shift, UtcMicros,
+    Analysis, Anchor, CameraCode, CountingLine, Gate, Line, MineCode, MineState, ObjectGroup, PlaceClass,
+    Point, Region, Sampling, Shift, UtcMicros,
 };
 use mineseal_schemas::{Camera, Mine};
 use serde::Deserialize;
@@ -81,6 +81,8 @@ struct LineEntry {
     anchor: Anchor,
     #[serde(default = "yes")]
     regular: bool,
+    #[serde(default)]
+    gate: Option<Gate>,
 }
 
 fn person() -> ObjectGroup {
@@ -358,6 +360,7 @@ impl LineEntry {
             group: self.counts,
             anchor: self.anchor,
             regular: self.regular,
+            gate: self.gate,
         })
     }
 }

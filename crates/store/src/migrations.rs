@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 
 /// Text that was applied is never changed again: a new file follows it.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "results",
@@ -28,6 +28,11 @@ const MIGRATIONS: [Migration; 4] = [
         version: 4,
         name: "headcount_ledger",
         text: include_str!("../migrations/0004_headcount_ledger.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "gates",
+        text: include_str!("../migrations/0005_gates.sql"),
     },
 ];
 

@@ -27,6 +27,8 @@ pub struct Crossing {
     pub class: ObjectClass,
     /// False for a way that people should not take.
     pub regular: bool,
+    /// False for a person who passed a gate against its direction: told by an alarm, not part of the headcount.
+    pub counted: bool,
     /// Number of the track in its session.
     pub track: i64,
     /// Mean score of the frames that decided it.

@@ -1,9 +1,10 @@
-use mineseal_bus::dead_letter;
+use mineseal_bus::{TraceContext, dead_letter};
 use mineseal_domain::UtcMicros;
 use mineseal_schemas::DeadLetter;
 use mineseal_store::RecordPlace;
 use rdkafka::message::Message;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::range::Range;
 use crate::tables::Rows;
@@ -19,6 +20,8 @@ pub(crate) struct Batch {
     pub(crate) dead: Vec<DeadLetter>,
     /// Cancelled when the partition is not ours any more: then another sends it.
     pub(crate) given_up: CancellationToken,
+    /// Of the records that are traced; they end with the batch, when it is stored.
+    traced: Vec<Span>,
 }
 
 impl Batch {
@@ -29,6 +32,7 @@ impl Batch {
             rows,
             dead: Vec::new(),
             given_up: CancellationToken::new(),
+            traced: Vec::new(),
         }
     }
 
@@ -40,6 +44,12 @@ impl Batch {
             written_at: UtcMicros(written_at(message).saturating_mul(1_000)),
         };
         let Some(value) = message.payload() else { return };
+        let trace = TraceContext::of_message(message);
+        if trace.is_sampled() {
+            let span = tracing::info_span!("store", topic = message.topic(), offset = place.offset);
+            trace.adopt(&span);
+            self.traced.push(span);
+        }
         if let Err(error) = self.rows.add(value, place) {
             let (topic, partition, offset) = (message.topic(), place.partition, place.offset);
             tracing::warn!(topic, partition, offset, %error, "cannot be read, goes to dead-letters");

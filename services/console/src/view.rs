@@ -187,6 +187,12 @@ impl View {
 
 /// 入井, 出井, 进场, 出场; by which way, if it is none that people should take.
 pub(crate) fn direction_words(crossing: &Crossing) -> &'static str {
+    if !crossing.counted {
+        return match crossing.direction {
+            Direction::In => "出井闸机入闸",
+            Direction::Out => "入井闸机出闸",
+        };
+    }
     match (crossing.class.group(), crossing.direction, crossing.regular) {
         (Some(ObjectGroup::Vehicle), Direction::In, _) => "车辆进场",
         (Some(ObjectGroup::Vehicle), Direction::Out, _) => "车辆出场",

@@ -180,6 +180,13 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             }
         };
         let mine = detections.mine.clone();
+        // Only few frames are traced: the others cost nothing here.
+        let span = if trace.is_sampled() {
+            tracing::info_span!("count", camera = %detections.camera, sequence = detections.sequence)
+        } else {
+            tracing::Span::none()
+        };
+        trace.adopt(&span);
         let remembered = mines.entry(mine.clone()).or_insert_with(|| Remembered {
             state: self.stepper.begin(&mine),
             next_offset: 0,
@@ -194,9 +201,11 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             offset,
         };
         let before = self.stepper.statistics(&remembered.state);
-        let outputs = self
-            .stepper
-            .step(&mut remembered.state, &open.registrations, &input);
+        let outputs = span.in_scope(|| {
+            self.stepper
+                .step(&mut remembered.state, &open.registrations, &input)
+        });
+        let trace = if span.is_none() { trace } else { trace.within(&span) };
         let after = self.stepper.statistics(&remembered.state);
         if let (Some(before), Some(after)) = (before, after) {
             for ((name, before), (_, after)) in before.named().into_iter().zip(after.named()) {

@@ -133,10 +133,7 @@ impl Outlet {
         };
         self.count(&frame, &seen);
         let record = detections(&frame, location, &seen, &self.model, now());
-        let own = span.in_scope(TraceContext::current);
-        // Without a tracer of our own the trace goes on as it came.
-        let trace = if own.trace_parent.is_some() { own } else { trace };
-        Ok(self.publisher.enqueue(&record, trace).await?)
+        Ok(self.publisher.enqueue(&record, trace.within(&span)).await?)
     }
 
     async fn keep_unusable(

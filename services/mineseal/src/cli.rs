@@ -271,8 +271,12 @@ pub(crate) enum HeadcountCommand {
 #[derive(Args)]
 pub(crate) struct PositioningArguments {
     /// Files called MINE_RYSS_yyyyMMddHHmmss.txt, in any order.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "watch", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Take them in as they arrive in this folder, until Ctrl-C. What was taken goes into its folder `done`, what cannot be
+    /// used into `refused`, with the reason.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "files")]
+    pub(crate) watch: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -44,6 +44,7 @@ fn line(name: &str, group: ObjectGroup, regular: bool, x: f32) -> CountingLine {
         group,
         anchor: Anchor::Foot,
         regular,
+        gate: None,
     }
 }
 

@@ -449,6 +449,27 @@ fn a_way_that_people_should_not_take_is_an_alarm_until_it_is_quiet() {
 }
 
 #[test]
+fn a_gate_passed_the_wrong_way_is_an_alarm_of_its_own_until_it_is_quiet() {
+    let mut mine = Mine::new(MineState::Producing);
+    let direction = Direction::Out;
+    let told = said(&mine.apply(1, Signal::GateReversed { direction }));
+    assert_eq!(told, ["EntryGateReversed Raised 0"]);
+    let last = mine.now + 1;
+    let told = said(&mine.apply(1, Signal::GateReversed { direction }));
+    assert_eq!(told, ["EntryGateReversed Updated 0"]);
+    let direction = Direction::In;
+    let told = said(&mine.apply(1, Signal::GateReversed { direction }));
+    assert_eq!(told, ["ExitGateReversed Raised 0"]);
+    let quiet = QUIET_MICROS / 1_000_000;
+    assert!(mine.rules.advance(second(last + quiet - 1)).is_empty());
+    let told = said(&mine.rules.advance(second(last + quiet + 5)));
+    assert_eq!(
+        told,
+        ["EntryGateReversed Cleared 0", "ExitGateReversed Cleared 0"]
+    );
+}
+
+#[test]
 fn a_camera_that_is_gone_takes_its_non_regular_alarms_with_it() {
     let mut mine = Mine::new(MineState::Stopped);
     mine.apply(

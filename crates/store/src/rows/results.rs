@@ -41,6 +41,7 @@ pub struct CrossingRow {
     pub counted_at: UtcMicros,
     pub record_partition: i32,
     pub record_offset: i64,
+    pub counted: bool,
 }
 
 stored_row!(CrossingRow, "crossings", counted_at);
@@ -72,6 +73,7 @@ impl StoredRecord for Crossing {
             counted_at: place.written_at,
             record_partition: place.partition,
             record_offset: place.offset,
+            counted: self.counted,
         }
     }
 }

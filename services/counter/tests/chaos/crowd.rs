@@ -105,6 +105,7 @@ pub(crate) fn registration(number: usize) -> (Mine, Camera) {
             group: ObjectGroup::Person,
             anchor: Anchor::Foot,
             regular: true,
+            gate: None,
         }],
         regions: Vec::new(),
         ..sample.camera

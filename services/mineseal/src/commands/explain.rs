@@ -78,7 +78,9 @@ fn told(crossing: &Crossing, camera: Option<&Camera>) -> Vec<String> {
     told.push(format!(
         "direction     {:?}{}",
         crossing.direction,
-        if crossing.regular {
+        if !crossing.counted {
+            ", against the direction of its gate (闸机逆行): not part of the headcount"
+        } else if crossing.regular {
             ""
         } else {
             ", by a way that people should not take (非正常通道)"

@@ -1,4 +1,7 @@
-//! Files of positioning systems, from the folder where they arrive to the bus.
+//! Files of positioning systems, from where they arrive to the bus.
+
+mod folder;
+mod watch;
 
 use std::time::Duration;
 
@@ -7,15 +10,19 @@ use mineseal_platform::read_positioning;
 use mineseal_schemas::{Mine, Positioning};
 use mineseal_settings::Settings;
 
-use super::mines::connect;
 use crate::cli::PositioningArguments;
+use crate::commands::mines::connect;
 use crate::commands::{Failure, block_on};
 use crate::output::line;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Reads all files before it publishes the first: one that cannot be used changes nothing.
+/// Watches a folder, or takes files in. Of these it reads all before it publishes the first: one that cannot be used
+/// changes nothing.
 pub(crate) fn run(settings: Settings, arguments: &PositioningArguments) -> Result<(), Failure> {
+    if let Some(folder) = &arguments.watch {
+        return block_on(watch::run(settings, folder));
+    }
     let mut reports = Vec::new();
     for path in &arguments.files {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
