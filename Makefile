@@ -38,7 +38,7 @@ check-chart: ## Chart, cluster documents, alerts and dashboards, without a clust
 test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
 	@scripts/setup.sh test
 	$(CARGO) build --release --locked --workspace --bins --tests
-	MINESEAL_OBSERVABILITY="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
+	OBSERVABILITY_TOOLS="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
 		$(CARGO) test --release --locked --workspace --test observability -- --ignored --nocapture
 
 image: ## One OCI image of all services, with its bill of materials, without a container daemon
