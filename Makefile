@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
+.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
 	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
@@ -34,6 +34,11 @@ check: ## Formatting, lints, licences
 
 check-chart: ## Chart, cluster documents, alerts and dashboards, without a cluster
 	@scripts/check-chart.sh
+
+test-k8s: ## mineseal on a real Kubernetes on this machine (root): install, upgrade, kill, drain, lose a node; ROUNDS=base,kill
+	@scripts/setup.sh cluster
+	$(CARGO) build --release --locked --workspace --bins
+	@python3 scripts/k8s/live/test.py --programs $(TARGET) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
 	@scripts/setup.sh test

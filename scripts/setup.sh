@@ -2,6 +2,7 @@
 # Installs what is missing on a Debian machine.
 #   scripts/setup.sh run    to build mineseal and run it
 #   scripts/setup.sh test   that, and what the tests need beside it
+#   scripts/setup.sh cluster  what `run` does, and what a Kubernetes on this machine needs
 set -euo pipefail
 
 build="build-essential pkg-config cmake nasm clang libclang-dev libssl-dev zlib1g-dev
@@ -12,8 +13,14 @@ run="default-jre-headless maven npm fonts-wqy-microhei ca-certificates"
 test="chromium chromium-driver ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly python3-venv"
 
+# Kubernetes' own programs are built from Go modules (scripts/k8s/live/binaries), these lie under them.
+cluster="containerd runc containernetworking-plugins nftables iptables conntrack iproute2 openssl python3-venv"
+
 wanted="$build $run"
-[ "${1:-run}" = test ] && wanted="$wanted $test"
+case "${1:-run}" in
+  test) wanted="$wanted $test" ;;
+  cluster) wanted="$wanted $cluster" ;;
+esac
 
 say() { printf '[setup] %s\n' "$*"; }
 

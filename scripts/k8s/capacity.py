@@ -52,7 +52,7 @@ def capacity(values):
     row_bytes = (
         frames * DAY * 7 * c["latencyRowBytes"] + mines * c["eventsPerMinePerDay"] * c["rowDays"] * c["eventRowBytes"]
     )
-    evidence_bytes = mines * c["alarmsPerMinePerDay"] * c["evidenceDays"] * c["pictureKilobytes"] * 1024
+    evidence_bytes = mines * c["alarmsPerMinePerDay"] * c["evidenceDays"] * 1024 * (c["pictureKilobytes"] + c["clipKilobytes"])
     return {
         "cameras": cameras,
         "framesPerSecond": frames,
@@ -61,6 +61,7 @@ def capacity(values):
         "kafkaGibibytesPerBroker": divide_up(topic_bytes * values["kafka"]["replication"], c["brokers"] * GIBIBYTE),
         "clickhouseGibibytes": divide_up(row_bytes * 2 * room, 100 * GIBIBYTE),
         "evidenceGibibytes": divide_up(evidence_bytes * room, 100 * GIBIBYTE),
+        "extractorMebibytes": 512 + c["camerasPerExtractor"] * c["cameraMebibytes"],
         "counterMebibytes": 512 + 8 * divide_up(mines, replicas["counter"] - 1),
         "consoleMebibytes": 512 + 16 * mines,
     }

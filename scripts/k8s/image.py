@@ -177,8 +177,9 @@ def compact(value):
     return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
 
 
-def oci(name, version, layers):
-    """The image as the bytes of a tar in OCI layout, which `ctr images import`, podman and skopeo take."""
+def oci(name, version, layers, entry=None):
+    """The image as the bytes of a tar in OCI layout, which `ctr images import`, podman and skopeo take. Without an
+    `entry` whoever runs it says what."""
     packed = [gzip.compress(layer, 6, mtime=0) for layer in layers]
     architecture = ARCHITECTURES.get(os.uname().machine, os.uname().machine)
     labels = {
@@ -194,6 +195,7 @@ def oci(name, version, layers):
             "WorkingDir": "/data",
             "Env": ["PATH=/usr/local/bin", "SSL_CERT_FILE=" + str(CERTIFICATES)],
             "Labels": labels,
+            **({"Entrypoint": entry} if entry else {}),
         },
         "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
         "history": [{"created_by": "scripts/k8s/image.py"} for _ in layers],

@@ -44,7 +44,7 @@ the checks compare the two. Whole numbers only, so that both give the same.
 {{- $compactedBytes := mul $partitions 512 $mebibyte -}}
 {{- $topicBytes := div (mul (add $frameBytes $detectionBytes $eventBytes $compactedBytes) $room) 100 -}}
 {{- $rowBytes := add (mul $frames $day 7 $c.latencyRowBytes) (mul $mines $c.eventsPerMinePerDay $c.rowDays $c.eventRowBytes) -}}
-{{- $evidenceBytes := mul $mines $c.alarmsPerMinePerDay $c.evidenceDays $c.pictureKilobytes 1024 -}}
+{{- $evidenceBytes := mul $mines $c.alarmsPerMinePerDay $c.evidenceDays (add $c.pictureKilobytes $c.clipKilobytes) 1024 -}}
 {{- $counters := get $replicas "counter" | int64 -}}
 {{- dict
   "cameras" $cameras
@@ -54,6 +54,7 @@ the checks compare the two. Whole numbers only, so that both give the same.
   "kafkaGibibytesPerBroker" (include "mineseal.divide-up" (list (mul $topicBytes .Values.kafka.replication) (mul $c.brokers $gibibyte)) | int64)
   "clickhouseGibibytes" (include "mineseal.divide-up" (list (mul $rowBytes 2 $room) (mul 100 $gibibyte)) | int64)
   "evidenceGibibytes" (include "mineseal.divide-up" (list (mul $evidenceBytes $room) (mul 100 $gibibyte)) | int64)
+  "extractorMebibytes" (add 512 (mul $c.camerasPerExtractor $c.cameraMebibytes))
   "counterMebibytes" (add 512 (mul 8 (include "mineseal.divide-up" (list $mines (sub $counters 1)))))
   "consoleMebibytes" (add 512 (mul 16 $mines))
   | toJson -}}
@@ -79,6 +80,7 @@ the checks compare the two. Whole numbers only, so that both give the same.
 {{- $resources := deepCopy (index .root.Values.services .service).resources -}}
 {{- $capacity := include "mineseal.capacity" .root | fromJson -}}
 {{- $derived := "" -}}
+{{- if eq .service "frame-extractor" }}{{ $derived = $capacity.extractorMebibytes | int64 }}{{ end -}}
 {{- if eq .service "counter" }}{{ $derived = $capacity.counterMebibytes | int64 }}{{ end -}}
 {{- if eq .service "console" }}{{ $derived = $capacity.consoleMebibytes | int64 }}{{ end -}}
 {{- range $part := list "requests" "limits" -}}

@@ -42,10 +42,10 @@ def test_the_chart_follows_the_formula(mines, gpu):
         assert f"partitions = {wanted['partitions']}\n" in config["data"]["mineseal.toml"]
     claim = of_kind(documents, "PersistentVolumeClaim")[0]
     assert claim["spec"]["resources"]["requests"]["storage"] == f"{wanted['evidenceGibibytes']}Gi"
-    for service in ("counter", "console"):
+    for service, name in {"frame-extractor": "extractor", "counter": "counter", "console": "console"}.items():
         memory = pod(found[service])["containers"][0]["resources"]
-        assert mebibytes(memory["limits"]["memory"]) == wanted[f"{service}Mebibytes"]
-        assert mebibytes(memory["requests"]["memory"]) == wanted[f"{service}Mebibytes"] // 2
+        assert mebibytes(memory["limits"]["memory"]) == wanted[f"{name}Mebibytes"]
+        assert mebibytes(memory["requests"]["memory"]) == wanted[f"{name}Mebibytes"] // 2
 
 
 @pytest.mark.parametrize("gpu", [False, True], ids=["cpu", "gpu"])

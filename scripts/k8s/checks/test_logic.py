@@ -308,3 +308,11 @@ def test_every_value_is_used():
         if key in ("kubernetes.io/metadata.name", "matchLabels", "namespaceSelector", "requests", "limits", "cpu", "memory"):
             continue
         assert re.search(rf"\.{key}\b", used), f"{key} is in values.yaml and nowhere used"
+
+
+def test_the_live_cluster_gets_two_pods_of_each_service():
+    """What `make test-k8s` kills, drains and upgrades has to have another that goes on."""
+    documents = render(files=(str(ROOT / "scripts/k8s/live/values.yaml"),), release="mineseal")
+    pods = {w["metadata"]["labels"]["app.kubernetes.io/component"]: w["spec"]["replicas"] for w in workloads(documents) if w["kind"] != "Job"}
+    assert pods == dict.fromkeys(SERVICES, 2)
+    assert len(of_kind(documents, "PodDisruptionBudget")) == len(SERVICES)
