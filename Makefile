@@ -5,7 +5,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
+.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker \
+	audit bench-detector bench-sizes \
 	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
@@ -93,6 +94,9 @@ audit: ## Errors of the count in 100 crossings, with their confidence intervals
 
 bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread each, in turns
 	@scripts/bench-detector.sh
+
+bench-sizes: ## Every size of YOLOX from Nano to X, with random weights, on one thread, in turns: ROUNDS=n
+	@$(CARGO) run --release --locked -p mineseal-detector --example time_sizes -- $(ROUNDS)
 
 gpu-bin: ## The command and the detector's service with CUDA, built without CUDA or a device; they need only the driver
 	scripts/gpu/build.sh $(GPU) bin
