@@ -5,11 +5,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker audit bench-detector \
+.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker \
+	audit bench-detector bench-sizes \
 	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
 
 up: ## Set up, build and run everything on this machine; MINES=file takes your own mines
 	@scripts/setup.sh run
@@ -43,7 +44,7 @@ test-k8s: ## mineseal on a real Kubernetes on this machine (root): install, upgr
 test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
 	@scripts/setup.sh test
 	$(CARGO) build --release --locked --workspace --bins --tests
-	MINESEAL_OBSERVABILITY="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
+	OBSERVABILITY_TOOLS="$$(scripts/observability/tools.sh)" $(TARGET)/mineseal-test-services -- \
 		$(CARGO) test --release --locked --workspace --test observability -- --ignored --nocapture
 
 image: ## One OCI image of all services, with its bill of materials, without a container daemon
@@ -93,6 +94,9 @@ audit: ## Errors of the count in 100 crossings, with their confidence intervals
 
 bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread each, in turns
 	@scripts/bench-detector.sh
+
+bench-sizes: ## Every size of YOLOX from Nano to X, with random weights, on one thread, in turns: ROUNDS=n
+	@$(CARGO) run --release --locked -p mineseal-detector --example time_sizes -- $(ROUNDS)
 
 gpu-bin: ## The command and the detector's service with CUDA, built without CUDA or a device; they need only the driver
 	scripts/gpu/build.sh $(GPU) bin

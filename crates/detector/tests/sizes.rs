@@ -1,31 +1,37 @@
-//! Nets of other sizes than Nano, with random weights, against the same nets made of candle's own operations.
+//! Nets of every size, with random weights, against the same nets made of candle's own operations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "support/weights.rs"]
 mod weights;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use mineseal_detector::{Detector, DetectorSettings, InputSize, Instructions, PictureRef, YoloxDetector};
 use tempfile::TempDir;
-use weights::{Size, Tensors, save, tensors_of};
+use weights::{SIZES, Size, Tensors, save};
 
 const SIDE: InputSize = InputSize {
     width: 96,
     height: 64,
 };
 
+/// What a number may be off by, as a share of the numbers' size: some thousand roundings of 6e-8, which mostly cancel. A
+/// filter that is left out moves them by a hundred times as much.
+const TOLERANCE: f64 = 1e-4;
+
 /// YOLOX as its paper and the reference implementation have it, without any of the detector's short cuts.
 struct Plain<'a> {
     tensors: &'a Tensors,
     depthwise: bool,
+    precision: DType,
 }
 
 impl Plain<'_> {
     fn convolution(&self, name: &str, input: &Tensor, stride: usize, groups: usize) -> Result<Tensor> {
         let (shape, numbers) = &self.tensors[&format!("{name}.weight")];
-        let weight = Tensor::from_slice(numbers, shape.as_slice(), &Device::Cpu)?;
+        let weight = Tensor::from_slice(numbers, shape.as_slice(), &Device::Cpu)?.to_dtype(self.precision)?;
         let (shape, numbers) = &self.tensors[&format!("{name}.bias")];
-        let bias = Tensor::from_slice(numbers, (1, shape[0], 1, 1), &Device::Cpu)?;
+        let bias =
+            Tensor::from_slice(numbers, (1, shape[0], 1, 1), &Device::Cpu)?.to_dtype(self.precision)?;
         let padding = weight.dim(2)? / 2;
         input
             .conv2d(&weight, padding, stride, 1, groups)?
@@ -66,7 +72,8 @@ impl Plain<'_> {
     }
 
     /// Rows of cells, from the finest level to the coarsest.
-    fn forward(&self, picture: &Tensor) -> Result<Vec<f32>> {
+    fn forward(&self, picture: &Tensor) -> Result<Vec<f64>> {
+        let picture = &picture.to_dtype(self.precision)?;
         let dark = |stage| format!("backbone.backbone.dark{stage}");
         // Focus: top left, bottom left, top right, bottom right.
         let quarters: Vec<Tensor> = [(0, 0), (1, 0), (0, 1), (1, 1)]
@@ -120,7 +127,7 @@ impl Plain<'_> {
                 .flatten_from(2)?
                 .transpose(1, 2)?
                 .contiguous()?;
-            rows.extend(cells.flatten_all()?.to_vec1::<f32>()?);
+            rows.extend(cells.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?);
         }
         Ok(rows)
     }
@@ -149,122 +156,128 @@ fn pool(input: &Tensor, window: usize) -> Result<Tensor> {
     let pad = |input: &Tensor, dimension: usize| -> Result<Tensor> {
         let mut shape = input.dims().to_vec();
         shape[dimension] = edge;
-        let outside = Tensor::full(least, shape, &Device::Cpu)?;
+        let outside = Tensor::full(least, shape, &Device::Cpu)?.to_dtype(input.dtype())?;
         Tensor::cat(&[&outside, input, &outside], dimension)
     };
     pad(&pad(input, 2)?, 3)?.max_pool2d_with_stride(window, 1)
 }
 
-/// Of the size of the fan-in, so that numbers neither die nor explode on their way.
-fn weight(tensors: &Tensors, name: &str, n: usize) -> f32 {
-    let (shape, _) = &tensors[&format!("{name}.weight")];
-    let fan_in = (shape[1] * shape[2] * shape[3]) as f32;
-    let mut hash = name.bytes().fold(n as u64 + 1, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash ^= hash >> 29;
-    let uniform = (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1_u64 << 23) as f32 - 1.0;
-    let scale = if name.ends_with("stem.conv.conv") {
-        0.02
-    } else {
-        2.6
-    };
-    uniform * scale / fan_in.sqrt()
+/// How far `found` is from the exact numbers at most, as a share of their size: of a number itself, or of the root of the
+/// mean square of all where that is more. A sum's rounding is as large as what is added up; a sum that comes out small by
+/// chance is not more exact for that, and random weights make the sums of a deep net large.
+fn furthest(found: &[f64], exact: &[f64]) -> f64 {
+    let squares: f64 = exact.iter().map(|number| number * number).sum();
+    let size = (squares / exact.len() as f64).sqrt();
+    let apart = |(found, exact): (&f64, &f64)| (found - exact).abs() / exact.abs().max(size);
+    found.iter().zip(exact).map(apart).fold(0.0, f64::max)
 }
 
-#[test]
-fn every_size_gives_the_numbers_of_the_plain_net() {
-    for (name, size) in [
-        (
-            "nano",
-            Size {
-                base: 16,
-                depth: 1,
-                depthwise: true,
-            },
-        ),
-        (
-            "tiny",
-            Size {
-                base: 24,
-                depth: 1,
-                depthwise: false,
-            },
-        ),
-        (
-            "s",
-            Size {
-                base: 32,
-                depth: 1,
-                depthwise: false,
-            },
-        ),
-    ] {
-        let shapes = tensors_of(size, 3, |_, _| 0.0);
-        let tensors = tensors_of(size, 3, |name, n| weight(&shapes, name, n));
-        let folder = TempDir::new().unwrap();
-        let (base, depthwise) = (size.base.to_string(), size.depthwise.to_string());
-        let metadata = [
-            ("arch", "yolox"),
-            ("depthwise", depthwise.as_str()),
-            ("base_channels", base.as_str()),
-            ("num_classes", "3"),
-            ("classes", "person,car,truck"),
-        ];
-        let path = save(&folder, &tensors, &metadata);
-        let InputSize { width, height } = SIDE;
-        // Red first, as pictures come; the net wants blue first.
-        let rgb: Vec<u8> = (0..width * height * 3)
-            .map(|n| ((n * 2_654_435_761) >> 7) as u8)
-            .collect();
-        let planes: Vec<f32> = (0..3)
-            .rev()
-            .flat_map(|colour| rgb.iter().skip(colour).step_by(3).map(|&byte| f32::from(byte)))
-            .collect();
-        let picture = Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu).unwrap();
+/// The detector on every path against the plain net in double precision.
+fn compare(name: &str, size: Size) {
+    let tensors = size.random();
+    let folder = TempDir::new().unwrap();
+    let metadata = size.metadata();
+    let path = save(
+        &folder,
+        &tensors,
+        &metadata.each_ref().map(|(key, value)| (*key, value.as_str())),
+    );
+    let InputSize { width, height } = SIDE;
+    // Red first, as pictures come; the net wants blue first.
+    let rgb: Vec<u8> = (0..width * height * 3)
+        .map(|n| ((n * 2_654_435_761) >> 7) as u8)
+        .collect();
+    let planes: Vec<f32> = (0..3)
+        .rev()
+        .flat_map(|colour| rgb.iter().skip(colour).step_by(3).map(|&byte| f32::from(byte)))
+        .collect();
+    let picture = Tensor::from_vec(planes, (1, 3, height, width), &Device::Cpu).unwrap();
+    let plain = |precision| {
         let plain = Plain {
             tensors: &tensors,
             depthwise: size.depthwise,
+            precision,
         };
-        let expected = plain.forward(&picture).unwrap();
-        let spread = expected
-            .iter()
-            .fold(0.0_f32, |most, number| most.max(number.abs()));
-        assert!(
-            spread > 0.1,
-            "{name}: all outputs are nearly zero, so nothing is compared"
+        plain.forward(&picture).unwrap()
+    };
+    let (exact, single) = (plain(DType::F64), plain(DType::F32));
+    let largest = exact.iter().fold(0.0_f64, |most, number| most.max(number.abs()));
+    assert!(
+        largest > 0.1,
+        "{name}: all outputs are nearly zero, so nothing is compared"
+    );
+    let rounding = furthest(&single, &exact);
+    for instructions in Instructions::available() {
+        let settings = DetectorSettings {
+            input: Some(SIDE),
+            instructions: Some(instructions),
+            ..DetectorSettings::default()
+        };
+        let mut detector = YoloxDetector::load(&path, settings).unwrap();
+        let picture = PictureRef::Rgb {
+            data: &rgb,
+            width,
+            height,
+        };
+        let found: Vec<f64> = detector
+            .raw_outputs(&picture)
+            .unwrap()
+            .into_iter()
+            .map(f64::from)
+            .collect();
+        assert_eq!(found.len(), exact.len());
+        let worst = furthest(&found, &exact);
+        println!(
+            "{name}, {}: {} numbers up to {largest:.1} are off by up to {worst:.7}, the plain net's in single precision by {rounding:.7}",
+            instructions.name(),
+            found.len()
         );
-        for instructions in Instructions::available() {
-            let settings = DetectorSettings {
-                input: Some(SIDE),
-                instructions: Some(instructions),
-                ..DetectorSettings::default()
-            };
-            let mut detector = YoloxDetector::load(&path, settings).unwrap();
-            let picture = PictureRef::Rgb {
-                data: &rgb,
-                width,
-                height,
-            };
-            let found = detector.raw_outputs(&picture).unwrap();
-            assert_eq!(found.len(), expected.len());
-            let mut worst = 0.0_f32;
-            for (index, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
-                let apart = (found - expected).abs() / expected.abs().max(1.0);
-                assert!(
-                    apart <= 1e-3,
-                    "{name}, {}: number {index} is {found} instead of {expected}",
-                    instructions.name()
-                );
-                worst = worst.max(apart);
-            }
-            println!(
-                "{name}, {}: {} numbers differ by up to {worst:.6}",
-                instructions.name(),
-                found.len()
-            );
-            // With thresholds the short cuts of the head are taken.
-            assert_eq!(detector.detect(&[picture]).unwrap().len(), 1);
-        }
+        assert!(
+            worst <= TOLERANCE,
+            "{name}, {}: off by {worst}, where the plain net in single precision is off by {rounding}",
+            instructions.name()
+        );
+        // With thresholds the short cuts of the head are taken.
+        assert_eq!(detector.detect(&[picture]).unwrap().len(), 1);
     }
+}
+
+#[test]
+fn sizes_up_to_m_give_the_numbers_of_the_plain_net() {
+    for (name, size) in SIZES.into_iter().take(4) {
+        compare(name, size);
+    }
+}
+
+#[test]
+#[ignore = "makes 600 MB of weights"]
+fn the_largest_sizes_give_the_numbers_of_the_plain_net() {
+    for (name, size) in SIZES.into_iter().skip(4) {
+        compare(name, size);
+    }
+}
+
+#[test]
+fn a_filter_left_out_of_a_deep_net_is_noticed() {
+    let (_, size) = SIZES[3];
+    let mut tensors = size.random();
+    let plain = |tensors: &Tensors| {
+        let (depthwise, precision) = (size.depthwise, DType::F64);
+        let picture = Tensor::full(90.0_f32, (1, 3, SIDE.height, SIDE.width), &Device::Cpu).unwrap();
+        Plain {
+            tensors,
+            depthwise,
+            precision,
+        }
+        .forward(&picture)
+        .unwrap()
+    };
+    let right = plain(&tensors);
+    // One filter forgotten, somewhere in the middle.
+    let (shape, numbers) = tensors
+        .get_mut("backbone.backbone.dark4.1.conv3.conv.weight")
+        .unwrap();
+    numbers[..shape[1]].fill(0.0);
+    let apart = furthest(&plain(&tensors), &right);
+    assert!(apart > 100.0 * TOLERANCE, "{apart}");
 }

@@ -1,10 +1,10 @@
 //! Which cells are responsible for which object: SimOTA, as YOLOX has it (Ge et al. 2021, section 2.1).
 
-use crate::layers::STRIDES;
+use crate::layers::{CLASSES, STRIDES};
 use crate::truth::Truth;
 
 /// Values that the net gives for one cell.
-pub(crate) const COLUMNS: usize = 8;
+pub(crate) const COLUMNS: usize = 5 + CLASSES.len();
 /// A cell can take an object whose centre lies within this many strides of the cell's centre.
 const CENTRE_RADIUS: f32 = 1.5;
 /// Best overlaps that are added up to the number of cells for an object.
@@ -177,7 +177,7 @@ mod tests {
         let mut raw = vec![-5.0; cells.len() * COLUMNS];
         let place = 3 * 8 + 4;
         raw[place * COLUMNS..(place + 1) * COLUMNS]
-            .copy_from_slice(&[0.5, 0.5, 0.0, 0.7, 3.0, 3.0, -3.0, -3.0]);
+            .copy_from_slice(&[0.5, 0.5, 0.0, 0.7, 3.0, 3.0, -3.0, -3.0, -3.0]);
         let targets = assign(&raw, &cells, &[truth(32.0, 20.0, 8.0, 16.0, false)]);
         let objects: Vec<usize> = (0..targets.len())
             .filter(|i| matches!(targets[*i], Target::Object { .. }))

@@ -19,7 +19,22 @@ pub(crate) struct Source<'a> {
     pub(crate) height: usize,
 }
 
-/// A picture for the net: BGR, 0 to 255, [`INPUT_WIDTH`] x [`INPUT_HEIGHT`] pixels, and its truths there.
+/// Width and height of what the net sees, multiples of 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+impl Size {
+    /// That of a training on rendered scenes alone.
+    pub(crate) const RENDERED: Self = Self {
+        width: INPUT_WIDTH,
+        height: INPUT_HEIGHT,
+    };
+}
+
+/// A picture for the net: BGR, 0 to 255, of the size asked for, and its truths there.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Example {
     pub(crate) pixels: Vec<f32>,
@@ -46,9 +61,8 @@ struct Change {
 
 impl Change {
     /// The letterbox alone.
-    fn none(source: &Source<'_>) -> Self {
-        let scale =
-            (INPUT_WIDTH as f32 / source.width as f32).min(INPUT_HEIGHT as f32 / source.height as f32);
+    fn none(source: &Source<'_>, size: Size) -> Self {
+        let scale = (size.width as f32 / source.width as f32).min(size.height as f32 / source.height as f32);
         Self {
             scale,
             left: 0.0,
@@ -61,8 +75,8 @@ impl Change {
         }
     }
 
-    fn random(source: &Source<'_>, generator: &mut ChaCha8Rng) -> Self {
-        let plain = Self::none(source);
+    fn random(source: &Source<'_>, size: Size, generator: &mut ChaCha8Rng) -> Self {
+        let plain = Self::none(source, size);
         let contrast = generator.random_range(0.85..1.18_f32);
         let mut change = Self {
             mirrored: generator.random_bool(0.5),
@@ -83,32 +97,74 @@ impl Change {
         // Most pictures keep close to the size that the detector sees.
         if generator.random_bool(0.4) {
             change.scale *= generator.random_range(0.85..1.2_f32);
-            let spare_x = INPUT_WIDTH as f32 - source.width as f32 * change.scale;
-            let spare_y = INPUT_HEIGHT as f32 - source.height as f32 * change.scale;
+            let spare_x = size.width as f32 - source.width as f32 * change.scale;
+            let spare_y = size.height as f32 - source.height as f32 * change.scale;
             change.left = spare_x * generator.random_range(0.0..1.0_f32);
             change.top = spare_y * generator.random_range(0.0..1.0_f32);
         }
         change
     }
+
+    /// Colours as in [`Self::random`], sizes from half to twice, any part of the picture.
+    fn wide(source: &Source<'_>, size: Size, generator: &mut ChaCha8Rng) -> Self {
+        let mut change = Self::random(source, size, generator);
+        let larger = 2.0_f32.powf(generator.random_range(-1.0..1.0));
+        change.scale = Self::none(source, size).scale * larger;
+        change.factor = change
+            .factor
+            .map(|factor| factor * generator.random_range(0.9..1.1_f32));
+        let spare = |length: usize, of_source: usize| length as f32 - of_source as f32 * change.scale;
+        let (x, y) = (spare(size.width, source.width), spare(size.height, source.height));
+        change.left = x * generator.random_range(0.0..1.0_f32);
+        change.top = y * generator.random_range(0.0..1.0_f32);
+        change
+    }
 }
 
 /// The example as the detector would see it.
-pub(crate) fn plain(source: &Source<'_>, truths: &[Truth]) -> Example {
-    let change = Change::none(source);
+pub(crate) fn plain(source: &Source<'_>, truths: &[Truth], size: Size) -> Example {
+    let change = Change::none(source, size);
     Example {
-        pixels: pixels(source, &change, &mut ChaCha8Rng::seed_from_u64(0)),
-        truths: moved(source, &change, truths),
+        pixels: pixels(source, size, &change, &mut ChaCha8Rng::seed_from_u64(0)),
+        truths: moved(source, size, &change, truths),
     }
 }
 
 /// The example changed by chance that follows from `seed`.
-pub(crate) fn varied(source: &Source<'_>, truths: &[Truth], seed: u64) -> Example {
+pub(crate) fn varied(source: &Source<'_>, truths: &[Truth], size: Size, seed: u64) -> Example {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    let change = Change::random(source, &mut generator);
+    let change = Change::random(source, size, &mut generator);
     Example {
-        pixels: pixels(source, &change, &mut generator),
-        truths: moved(source, &change, truths),
+        pixels: pixels(source, size, &change, &mut generator),
+        truths: moved(source, size, &change, truths),
     }
+}
+
+/// A view made of four pictures, or of the first alone where `single`, widely changed by chance that follows from `seed`:
+/// few clips are to show much. Its objects are not known.
+pub(crate) fn view(sources: [&Source<'_>; 4], single: bool, size: Size, seed: u64) -> Vec<f32> {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    if single {
+        let change = Change::wide(sources[0], size, &mut generator);
+        return pixels(sources[0], size, &change, &mut generator);
+    }
+    let mut cut = |length: usize| (length as f32 * generator.random_range(0.3..0.7_f32)) as usize;
+    let (x, y) = (cut(size.width), cut(size.height));
+    let mut result = vec![FILL; size.width * size.height * 3];
+    let corners = [(0, 0), (x, 0), (0, y), (x, y)];
+    for (source, (left, top)) in sources.into_iter().zip(corners) {
+        let part = Size {
+            width: if left == 0 { x } else { size.width - x },
+            height: if top == 0 { y } else { size.height - y },
+        };
+        let change = Change::wide(source, part, &mut generator);
+        let rows = pixels(source, part, &change, &mut generator);
+        for (row, values) in rows.chunks_exact(part.width * 3).enumerate() {
+            let start = ((top + row) * size.width + left) * 3;
+            result[start..start + values.len()].copy_from_slice(values);
+        }
+    }
+    result
 }
 
 /// Where a row or column of the result takes its values from: two places and the second one's weight.
@@ -137,19 +193,19 @@ fn taps(
     (0..length).map(tap).collect()
 }
 
-fn pixels(source: &Source<'_>, change: &Change, generator: &mut ChaCha8Rng) -> Vec<f32> {
-    let mut result = vec![FILL; INPUT_WIDTH * INPUT_HEIGHT * 3];
+fn pixels(source: &Source<'_>, size: Size, change: &Change, generator: &mut ChaCha8Rng) -> Vec<f32> {
+    let mut result = vec![FILL; size.width * size.height * 3];
     let columns = taps(
-        INPUT_WIDTH,
+        size.width,
         source.width,
         change.scale,
         change.left,
         change.mirrored,
     );
-    let rows = taps(INPUT_HEIGHT, source.height, change.scale, change.top, false);
+    let rows = taps(size.height, source.height, change.scale, change.top, false);
     // A cheap generator for the noise of single pixels, started from the good one.
     let mut state: u32 = generator.random_range(1..u32::MAX);
-    for (out_row, row) in result.chunks_exact_mut(INPUT_WIDTH * 3).zip(&rows) {
+    for (out_row, row) in result.chunks_exact_mut(size.width * 3).zip(&rows) {
         let Some((upper, lower, down)) = *row else {
             continue;
         };
@@ -184,7 +240,7 @@ fn pixels(source: &Source<'_>, change: &Change, generator: &mut ChaCha8Rng) -> V
     result
 }
 
-fn moved(source: &Source<'_>, change: &Change, truths: &[Truth]) -> Vec<Truth> {
+fn moved(source: &Source<'_>, size: Size, change: &Change, truths: &[Truth]) -> Vec<Truth> {
     let mut result = Vec::new();
     for truth in truths {
         let b = truth.bounding_box;
@@ -201,8 +257,8 @@ fn moved(source: &Source<'_>, change: &Change, truths: &[Truth]) -> Vec<Truth> {
         };
         let (left, top) = (whole.left.max(0.0), whole.top.max(0.0));
         let (right, bottom) = (
-            whole.right().min(INPUT_WIDTH as f32),
-            whole.bottom().min(INPUT_HEIGHT as f32),
+            whole.right().min(size.width as f32),
+            whole.bottom().min(size.height as f32),
         );
         if right - left < 1.0 || bottom - top < 1.0 {
             continue;
@@ -261,6 +317,7 @@ mod tests {
                 height: 360,
             },
             &[truth],
+            Size::RENDERED,
         );
         let at = |x: usize, y: usize| &example.pixels[(y * 320 + x) * 3..(y * 320 + x) * 3 + 3];
         assert_eq!(at(110, 60), [10.0, 10.0, 250.0]);
@@ -285,7 +342,7 @@ mod tests {
         };
         let mut seen = 0;
         for seed in 0..60 {
-            let example = varied(&source, &[truth], seed);
+            let example = varied(&source, &[truth], Size::RENDERED, seed);
             let Some(found) = example.truths.first().filter(|t| !t.ignored) else {
                 continue;
             };
@@ -303,6 +360,34 @@ mod tests {
             }
         }
         assert!(seen > 40);
-        assert_eq!(varied(&source, &[truth], 5), varied(&source, &[truth], 5));
+        assert_eq!(
+            varied(&source, &[truth], Size::RENDERED, 5),
+            varied(&source, &[truth], Size::RENDERED, 5)
+        );
+    }
+
+    #[test]
+    fn a_view_of_four_shows_each_and_follows_from_its_seed() {
+        let plain = |value: u8| vec![value; 64 * 48 * 3];
+        let pictures = [plain(40), plain(90), plain(150), plain(220)];
+        let sources = pictures.each_ref().map(|pixels| Source {
+            pixels,
+            width: 64,
+            height: 48,
+        });
+        let size = Size {
+            width: 96,
+            height: 64,
+        };
+        let sources = sources.each_ref();
+        let four = view(sources, false, size, 7);
+        assert_eq!(four.len(), 96 * 64 * 3);
+        assert_eq!(four, view(sources, false, size, 7));
+        assert_ne!(four, view(sources, false, size, 8));
+        assert_ne!(four, view(sources, true, size, 7));
+        // Each corner lies in another part; a shrunk picture may leave its corner grey.
+        let corners = [0, 95, 63 * 96, 63 * 96 + 95].map(|pixel| four[pixel * 3]);
+        let different = (1..4).any(|index| (corners[index] - corners[0]).abs() > 10.0);
+        assert!(different, "{corners:?}");
     }
 }

@@ -40,6 +40,14 @@ pub enum TrainingError {
     /// A picture could not be compressed or read.
     #[error("JPEG of a training picture: {0}")]
     Jpeg(#[from] turbojpeg::Error),
+    /// A clip of real pictures could not be read.
+    #[error("read {path}: {reason}")]
+    Clip {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The detector refused the weights or a picture.
     #[error("the detector, evaluating: {0}")]
     Detector(String),

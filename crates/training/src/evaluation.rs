@@ -183,7 +183,7 @@ mod tests {
             found(200.0, 0.6),
             found(101.0, 0.5),
         ];
-        let [person, car, _] = figures(
+        let [person, car, ..] = figures(
             &[Judged {
                 detections,
                 truths: &truths,

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::checkpoint::in_order;
 use crate::error::TrainingError;
-use crate::layers::{BASE_CHANNELS, CLASSES, INPUT_HEIGHT, INPUT_WIDTH, Kind};
+use crate::layers::{BASE_CHANNELS, CLASSES, Kind};
 use crate::net::{Moments, Net};
 use crate::operations::EPSILON;
 use crate::optimiser::Optimiser;
@@ -18,8 +18,8 @@ const DETECTION_WIDTH: usize = 384;
 /// Height of it.
 const DETECTION_HEIGHT: usize = 224;
 
-/// What the file says of itself.
-fn metadata() -> HashMap<String, String> {
+/// What the file says of itself: also the width and height that the net was trained at.
+fn metadata((width, height): (usize, usize)) -> HashMap<String, String> {
     let entries = [
         ("arch", "yolox".to_owned()),
         ("depthwise", "true".to_owned()),
@@ -28,8 +28,8 @@ fn metadata() -> HashMap<String, String> {
         ("classes", CLASSES.join(",")),
         ("input_width", DETECTION_WIDTH.to_string()),
         ("input_height", DETECTION_HEIGHT.to_string()),
-        ("trained_width", INPUT_WIDTH.to_string()),
-        ("trained_height", INPUT_HEIGHT.to_string()),
+        ("trained_width", width.to_string()),
+        ("trained_height", height.to_string()),
         ("bn", "folded".to_owned()),
         ("format", "pt".to_owned()),
     ];
@@ -93,8 +93,8 @@ pub(crate) fn measure(
     Ok(moments)
 }
 
-/// The bytes of the weights file.
-pub(crate) fn weights_file(tensors: &Folded) -> Result<Vec<u8>> {
+/// The bytes of the weights file of a net that was trained at this width and height.
+pub(crate) fn weights_file(tensors: &Folded, trained: (usize, usize)) -> Result<Vec<u8>> {
     let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|(name, (shape, values))| {
@@ -113,7 +113,7 @@ pub(crate) fn weights_file(tensors: &Folded) -> Result<Vec<u8>> {
             view.map_err(|error| Error::Msg(error.to_string()))?,
         ));
     }
-    let file = safetensors::serialize(views, Some(metadata()));
+    let file = safetensors::serialize(views, Some(metadata(trained)));
     Ok(in_order(file.map_err(|error| Error::Msg(error.to_string()))?))
 }
 
@@ -162,7 +162,7 @@ mod tests {
             let normalisation = &net.variables()[&format!("{path}.normalisation")];
             let sums = Some(own[path].clone());
             let expected =
-                ConvolutionBlock::apply(convolution, &input, weights, normalisation, sums).unwrap();
+                ConvolutionBlock::apply(convolution, &input, [weights, normalisation], None, sums).unwrap();
             // The other layers' moments are those of the whole net; only this layer is compared.
             let mut moments = moments.clone();
             moments.insert(path.to_owned(), own[path].clone());

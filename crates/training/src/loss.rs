@@ -26,11 +26,13 @@ pub struct LossParts {
     pub objectness: f32,
     /// Classes, mean over responsible cells.
     pub classes: f32,
+    /// Distance from the teacher on real pictures; 0 without one.
+    pub distillation: f32,
     /// Cells that are responsible for an object.
     pub responsible: usize,
 }
 
-/// The loss as an operation on the raw output [pictures, cells, 8].
+/// The loss as an operation on the raw output [pictures, cells, columns].
 pub(crate) struct DetectionLoss {
     cells: Arc<Vec<Cell>>,
     truths: Vec<Vec<Truth>>,
@@ -56,12 +58,12 @@ pub(crate) fn detection_loss(
     Ok((loss, parts))
 }
 
-fn poisoned() -> Error {
+pub(crate) fn poisoned() -> Error {
     Error::Msg("another thread of the training failed".into())
 }
 
 /// Binary cross-entropy of a logit, and its derivative.
-fn cross_entropy(logit: f32, target: f32) -> (f32, f32) {
+pub(crate) fn cross_entropy(logit: f32, target: f32) -> (f32, f32) {
     let loss = logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p();
     (loss, 1.0 / (1.0 + (-logit).exp()) - target)
 }
@@ -92,7 +94,7 @@ fn box_loss(cell: Cell, raw: &[f32], wanted: [f32; 4]) -> Dual<4> {
 
 /// How far a raw value is from the wanted one (Huber 1964), and its derivative. The overlap alone leaves
 /// small boxes imprecise; YOLOX adds this at the end of its training.
-fn difference(raw: f32, wanted: f32) -> (f32, f32) {
+pub(crate) fn difference(raw: f32, wanted: f32) -> (f32, f32) {
     let difference = raw - wanted;
     let size = difference.abs();
     if size < FULL_DIFFERENCE {
@@ -172,6 +174,7 @@ impl DetectionLoss {
                 differences,
                 objectness,
                 classes,
+                distillation: 0.0,
                 responsible,
             },
             gradient,

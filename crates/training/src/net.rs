@@ -8,7 +8,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::layers::{Kind, Layer, layers};
-use crate::operations::{ConvolutionBlock, Join, JoinUpsampled, MomentSums, Prediction, PyramidPooling};
+use crate::operations::{
+    self, ConvolutionBlock, Join, JoinUpsampled, MomentSums, Prediction, PyramidPooling,
+};
 
 /// The probability that an untrained net gives to every object and class.
 const PRIOR: f32 = 0.01;
@@ -21,6 +23,8 @@ pub(crate) type Moments = BTreeMap<String, Arc<Mutex<MomentSums>>>;
 pub(crate) struct Net {
     layers: BTreeMap<String, Layer>,
     variables: BTreeMap<String, Var>,
+    /// Moments that blocks normalise by instead of those of the batch, by layer path.
+    fixed: BTreeMap<String, Arc<operations::Moments>>,
 }
 
 impl Net {
@@ -64,7 +68,11 @@ impl Net {
             .into_iter()
             .map(|layer| (layer.path.clone(), layer))
             .collect();
-        Ok(Self { layers, variables })
+        Ok(Self {
+            layers,
+            variables,
+            fixed: BTreeMap::new(),
+        })
     }
 
     /// All variables by name.
@@ -77,6 +85,16 @@ impl Net {
         &self.layers
     }
 
+    /// Moments that blocks normalise by, by layer path; a block without is normalised by the batch at hand.
+    pub(crate) fn fixed(&self) -> &BTreeMap<String, Arc<operations::Moments>> {
+        &self.fixed
+    }
+
+    /// From now on blocks normalise by these moments.
+    pub(crate) fn fix(&mut self, moments: BTreeMap<String, Arc<operations::Moments>>) {
+        self.fixed = moments;
+    }
+
     /// Empty sums for every block.
     pub(crate) fn empty_moments(&self) -> Moments {
         let blocks = self
@@ -86,7 +104,7 @@ impl Net {
         blocks.map(|layer| (layer.path.clone(), Arc::default())).collect()
     }
 
-    /// The raw outputs, [pictures, cells, 8]: tx, ty, tw, th, objectness and classes before the sigmoid.
+    /// The raw outputs, [pictures, cells, 9]: tx, ty, tw, th, objectness and classes before the sigmoid.
     /// `pictures` is [pictures, rows / 2, columns / 2, 12], as [`crate::focus`] makes it.
     pub(crate) fn forward(&self, pictures: &Tensor, moments: Option<&Moments>) -> Result<Tensor> {
         Pass { net: self, moments }.run(pictures)
@@ -115,7 +133,8 @@ impl Pass<'_> {
         let weights = self.variable(&format!("{path}.weight"))?;
         let normalisation = self.variable(&format!("{path}.normalisation"))?;
         let sums = self.moments.and_then(|moments| moments.get(&path)).cloned();
-        ConvolutionBlock::apply(convolution, input, weights, normalisation, sums)
+        let fixed = self.net.fixed.get(&path).cloned();
+        ConvolutionBlock::apply(convolution, input, [weights, normalisation], fixed, sums)
     }
 
     fn separable(&self, input: &Tensor, path: &str) -> Result<Tensor> {
@@ -250,7 +269,7 @@ mod tests {
         let output = net
             .forward(&focus(&pictures, 64, 64).unwrap(), Some(&moments))
             .unwrap();
-        assert_eq!(output.dims(), [2, 64 + 16 + 4, 8]);
+        assert_eq!(output.dims(), [2, 64 + 16 + 4, 9]);
         let store = output.sqr().unwrap().sum_all().unwrap().backward().unwrap();
         for (name, variable) in net.variables() {
             let gradient = store.get(variable).expect(name);

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainingError;
-use crate::layers::CLASSES;
+use crate::layers::{CLASSES, RENDERED_CLASSES};
 use crate::truth::Truth;
 
 /// Size of the rendered pictures: that of the frames in the product.
@@ -268,7 +268,9 @@ impl PictureSet {
 
 /// The class's place in [`CLASSES`]; buses and trains look like nothing that the net knows.
 fn class_index(class: ObjectClass) -> Option<usize> {
-    CLASSES.iter().position(|name| *name == class.name())
+    CLASSES[..RENDERED_CLASSES]
+        .iter()
+        .position(|name| *name == class.name())
 }
 
 fn render_scene(seed: u64, count: u64) -> Result<Vec<Picture>, TrainingError> {

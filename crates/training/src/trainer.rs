@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::augmentation::Size;
 use crate::checkpoint::{Checkpoint, write_whole};
 use crate::detection::evaluate_pictures;
 use crate::error::TrainingError;
 use crate::evaluation::ClassFigures;
 use crate::export::{folded, measure, weights_file};
-use crate::layers::CLASSES;
+use crate::layers::{CLASSES, INPUT_HEIGHT, INPUT_WIDTH};
 use crate::loss::LossParts;
 use crate::net::Net;
 use crate::optimiser::{Optimiser, Schedule};
 use crate::pictures::{Picture, PictureSet, PictureSettings};
+use crate::real::Agreement;
 use crate::unfold::{is_weights_file, unfold};
 use crate::worker::{Order, Workers};
 
@@ -102,6 +104,13 @@ pub enum Progress {
         step: u64,
         /// By class.
         figures: [ClassFigures; CLASSES.len()],
+    },
+    /// The averaged weights beside the teacher's, on real frames that nothing is learnt from: persons, vehicles.
+    Watched {
+        /// Steps done.
+        step: u64,
+        /// By group.
+        agreement: [Agreement; 2],
     },
     /// A checkpoint was written: the run can be broken off at any time and goes on from there.
     Checkpoint {
@@ -223,7 +232,7 @@ impl<'a> Run<'a> {
             optimiser.step = checkpoint.step;
         } else if let Some(path) = settings.start_from.as_ref().filter(|path| is_weights_file(path)) {
             let picked = spread(training, UNFOLDED_PICTURES);
-            let batches = Workers::plain_batches(&picked, UNFOLDED_PICTURES).next();
+            let batches = Workers::plain_batches(&picked, UNFOLDED_PICTURES, Size::RENDERED).next();
             let batch = batches.ok_or(TrainingError::BrokenOff)??;
             unfold(&net, &mut optimiser, path, &batch)?;
         } else if let Some(path) = &settings.start_from {
@@ -318,9 +327,12 @@ impl<'a> Run<'a> {
         self.optimiser.publish(&self.net, |state| &state.average)?;
         let picked = spread(self.training, MEASURED_PICTURES);
         let exported = self.workers.alone(|| {
-            let batches = Workers::plain_batches(&picked, MEASURED_BATCH);
+            let batches = Workers::plain_batches(&picked, MEASURED_BATCH, Size::RENDERED);
             let moments = measure(&self.net, batches)?;
-            Ok::<_, TrainingError>(weights_file(&folded(&self.net, &self.optimiser, &moments)?)?)
+            Ok::<_, TrainingError>(weights_file(
+                &folded(&self.net, &self.optimiser, &moments)?,
+                (INPUT_WIDTH, INPUT_HEIGHT),
+            )?)
         })?;
         self.optimiser.publish(&self.net, |state| &state.value)?;
         write_whole(&weights, &exported?)?;
@@ -329,16 +341,16 @@ impl<'a> Run<'a> {
 }
 
 /// So many pictures of the set, from its whole length.
-fn spread(set: &PictureSet, count: usize) -> Vec<&Picture> {
+pub(crate) fn spread(set: &PictureSet, count: usize) -> Vec<&Picture> {
     let every = (set.pictures.len() / count).max(1);
     set.pictures.iter().step_by(every).take(count).collect()
 }
 
-fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {
+pub(crate) fn either(one: ControlFlow<()>, other: ControlFlow<()>) -> ControlFlow<()> {
     if one.is_break() { one } else { other }
 }
 
-fn restore(
+pub(crate) fn restore(
     optimiser: &mut Optimiser,
     states: std::collections::BTreeMap<String, crate::optimiser::State>,
     path: &Path,

@@ -12,6 +12,7 @@ use safetensors::SafeTensors;
 
 use crate::error::TrainingError;
 use crate::export::measure;
+use crate::folded::FoldedFile;
 use crate::layers::{Kind, Layer};
 use crate::net::Net;
 use crate::operations::EPSILON;
@@ -42,34 +43,14 @@ pub(crate) fn unfold(
     path: &Path,
     pictures: &Tensor,
 ) -> Result<(), TrainingError> {
-    let bytes = fs::read(path).map_err(TrainingError::file("read", path))?;
     let damaged = |reason: String| TrainingError::Damaged {
         path: path.to_owned(),
         reason,
     };
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let tensor = |name: String, shape: &[usize]| {
-        let found = file
-            .tensor(&name)
-            .map_err(|_| damaged(format!("it has no tensor {name}")))?;
-        if found.shape() != shape || found.dtype() != safetensors::Dtype::F32 {
-            return Err(damaged(format!(
-                "tensor {name} is {:?} {:?}, expected F32 {shape:?}",
-                found.dtype(),
-                found.shape()
-            )));
-        }
-        let (numbers, _) = found.data().as_chunks::<4>();
-        Ok(numbers
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect::<Vec<f32>>())
-    };
-
+    let file = FoldedFile::read(path)?;
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for (layer_path, layer) in net.layers() {
-        let mut weights = tensor(format!("{layer_path}.weight"), &layer.file_shape())?;
-        let bias = tensor(format!("{layer_path}.bias"), &[layer.output])?;
+        let (mut weights, bias) = file.layer(layer_path, layer)?;
         match layer.kind {
             Kind::Prediction => set(optimiser, &format!("{layer_path}.bias"), bias)?,
             Kind::Block(_) => {
@@ -120,19 +101,20 @@ pub(crate) fn unfold(
 }
 
 /// A convolution with normalisation, whose scale and shift are looked for.
-struct Block<'a> {
-    path: &'a String,
-    layer: &'a Layer,
+pub(crate) struct Block<'a> {
+    pub(crate) path: &'a String,
+    pub(crate) layer: &'a Layer,
     /// The folded bias.
-    bias: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
     /// By how much the weights of each output were enlarged.
-    enlarged: Vec<f32>,
+    pub(crate) enlarged: Vec<f32>,
     /// Scale and shift, as they stand.
-    normalisation: Vec<f32>,
+    pub(crate) normalisation: Vec<f32>,
 }
 
 impl Block<'_> {
-    fn that_gives(&self, mean: &[f64], variance: &[f64]) -> Vec<f32> {
+    /// Scale and shift with which the block gives, by these moments, what the folded layer gives.
+    pub(crate) fn that_gives(&self, mean: &[f64], variance: &[f64]) -> Vec<f32> {
         let channels = 0..self.layer.output;
         let factor = |channel: usize| f64::from(self.enlarged[channel]);
         let scale = channels
@@ -146,7 +128,7 @@ impl Block<'_> {
 
 /// Brings each output's weights to the size that they have in an untrained net: normalisation makes their size
 /// meaningless, but an optimiser whose steps have one size for all weights goes too far where they are small.
-fn enlarge(layer: &Layer, weights: &mut [f32]) -> Vec<f32> {
+pub(crate) fn enlarge(layer: &Layer, weights: &mut [f32]) -> Vec<f32> {
     // Root of the mean square of numbers spread evenly over ±1/√(fan in).
     let wanted = (1.0 / (3.0 * layer.fan_in() as f32)).sqrt();
     weights
@@ -162,7 +144,7 @@ fn enlarge(layer: &Layer, weights: &mut [f32]) -> Vec<f32> {
         .collect()
 }
 
-fn set(optimiser: &mut Optimiser, name: &str, values: Vec<f32>) -> Result<(), TrainingError> {
+pub(crate) fn set(optimiser: &mut Optimiser, name: &str, values: Vec<f32>) -> Result<(), TrainingError> {
     let state = optimiser
         .states
         .get_mut(name)
@@ -203,7 +185,7 @@ mod tests {
         let first = Net::new(3).unwrap();
         let expected = first.forward(&pictures, None).unwrap();
         let moments = measure(&first, std::iter::once(Ok(pictures.clone()))).unwrap();
-        let bytes = weights_file(&folded(&first, &optimiser(&first), &moments).unwrap()).unwrap();
+        let bytes = weights_file(&folded(&first, &optimiser(&first), &moments).unwrap(), (320, 192)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
         fs::write(&path, bytes).unwrap();

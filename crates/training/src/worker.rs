@@ -14,9 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::assignment::{Cell, cells};
-use crate::augmentation::{Example, Source, plain, varied};
+use crate::augmentation::{Example, Size, Source, plain, varied};
 use crate::error::TrainingError;
-use crate::layers::{INPUT_HEIGHT, INPUT_WIDTH};
 use crate::loss::{LossParts, detection_loss};
 use crate::net::{Net, focus};
 use crate::pictures::{Picture, PictureSet};
@@ -94,12 +93,12 @@ impl Workers {
         let pools = (0..threads.max(1)).map(pool).collect::<Result<_, _>>()?;
         Ok(Self {
             pools,
-            cells: Arc::new(cells(INPUT_WIDTH, INPUT_HEIGHT)),
+            cells: Arc::new(cells(Size::RENDERED.width, Size::RENDERED.height)),
         })
     }
 
     /// Runs `work` on every thread with its own part of `items`; results in the order of the parts.
-    fn share<T: Sync, R: Send>(
+    pub(crate) fn share<T: Sync, R: Send>(
         &self,
         items: &[T],
         work: impl Fn(&[T]) -> Result<R, TrainingError> + Sync,
@@ -130,36 +129,13 @@ impl Workers {
             let mut examples = Vec::with_capacity(batch.len());
             for (index, seed) in batch {
                 let picture = &set.pictures[*index];
-                examples.push(with_source(picture, |source| {
-                    varied(source, &picture.truths, *seed)
+                examples.push(with_source(&picture.jpeg, |source| {
+                    varied(source, &picture.truths, Size::RENDERED, *seed)
                 })?);
             }
             self.part(net, examples)
         })?;
-        let count = results.len() as f32;
-        let mut sum = StepResult {
-            gradients: BTreeMap::new(),
-            loss: 0.0,
-            parts: LossParts::default(),
-        };
-        for result in results {
-            sum.loss += result.loss / count;
-            sum.parts.boxes += result.parts.boxes / count;
-            sum.parts.differences += result.parts.differences / count;
-            sum.parts.objectness += result.parts.objectness / count;
-            sum.parts.classes += result.parts.classes / count;
-            sum.parts.responsible += result.parts.responsible;
-            for (name, gradient) in result.gradients {
-                let total = sum
-                    .gradients
-                    .entry(name)
-                    .or_insert_with(|| vec![0.0; gradient.len()]);
-                for (total, slope) in total.iter_mut().zip(gradient) {
-                    *total += slope / count;
-                }
-            }
-        }
-        Ok(sum)
+        Ok(mean(results))
     }
 
     fn part(&self, net: &Net, examples: Vec<Example>) -> Result<StepResult, TrainingError> {
@@ -167,19 +143,12 @@ impl Workers {
             .into_iter()
             .map(|example| (example.pixels, example.truths))
             .unzip();
-        let input = focus(&pixels, INPUT_WIDTH, INPUT_HEIGHT)?;
+        let input = focus(&pixels, Size::RENDERED.width, Size::RENDERED.height)?;
         drop(pixels);
         let output = net.forward(&input, None)?;
         let (loss, parts) = detection_loss(&output, self.cells.clone(), truths)?;
-        let store = loss.backward()?;
-        let mut gradients = BTreeMap::new();
-        for (name, variable) in net.variables() {
-            if let Some(gradient) = store.get(variable) {
-                gradients.insert(name.clone(), gradient.flatten_all()?.to_vec1::<f32>()?);
-            }
-        }
         Ok(StepResult {
-            gradients,
+            gradients: gradients(net, &loss)?,
             loss: loss.to_scalar()?,
             parts,
         })
@@ -189,15 +158,16 @@ impl Workers {
     pub(crate) fn plain_batches<'a>(
         pictures: &'a [&'a Picture],
         batch: usize,
+        size: Size,
     ) -> impl Iterator<Item = Result<Tensor, TrainingError>> + 'a {
-        pictures.chunks(batch).map(|pictures| {
+        pictures.chunks(batch).map(move |pictures| {
             let mut pixels = Vec::with_capacity(pictures.len());
             for picture in pictures {
-                pixels.push(with_source(picture, |source| {
-                    plain(source, &picture.truths).pixels
+                pixels.push(with_source(&picture.jpeg, |source| {
+                    plain(source, &picture.truths, size).pixels
                 })?);
             }
-            Ok(focus(&pixels, INPUT_WIDTH, INPUT_HEIGHT)?)
+            Ok(focus(&pixels, size.width, size.height)?)
         })
     }
 
@@ -210,8 +180,50 @@ impl Workers {
     }
 }
 
-fn with_source<R>(picture: &Picture, work: impl FnOnce(&Source<'_>) -> R) -> Result<R, TrainingError> {
-    let image = turbojpeg::decompress(&picture.jpeg, turbojpeg::PixelFormat::RGB)?;
+/// The slopes of the loss by every variable of the net.
+pub(crate) fn gradients(net: &Net, loss: &Tensor) -> Result<BTreeMap<String, Vec<f32>>, TrainingError> {
+    let store = loss.backward()?;
+    let mut gradients = BTreeMap::new();
+    for (name, variable) in net.variables() {
+        if let Some(gradient) = store.get(variable) {
+            gradients.insert(name.clone(), gradient.flatten_all()?.to_vec1::<f32>()?);
+        }
+    }
+    Ok(gradients)
+}
+
+/// The mean of what the threads found, in their order.
+pub(crate) fn mean(results: Vec<StepResult>) -> StepResult {
+    let count = results.len() as f32;
+    let mut sum = StepResult {
+        gradients: BTreeMap::new(),
+        loss: 0.0,
+        parts: LossParts::default(),
+    };
+    for result in results {
+        sum.loss += result.loss / count;
+        sum.parts.boxes += result.parts.boxes / count;
+        sum.parts.differences += result.parts.differences / count;
+        sum.parts.objectness += result.parts.objectness / count;
+        sum.parts.classes += result.parts.classes / count;
+        sum.parts.distillation += result.parts.distillation / count;
+        sum.parts.responsible += result.parts.responsible;
+        for (name, gradient) in result.gradients {
+            let total = sum
+                .gradients
+                .entry(name)
+                .or_insert_with(|| vec![0.0; gradient.len()]);
+            for (total, slope) in total.iter_mut().zip(gradient) {
+                *total += slope / count;
+            }
+        }
+    }
+    sum
+}
+
+/// The picture of a JPEG.
+pub(crate) fn with_source<R>(jpeg: &[u8], work: impl FnOnce(&Source<'_>) -> R) -> Result<R, TrainingError> {
+    let image = turbojpeg::decompress(jpeg, turbojpeg::PixelFormat::RGB)?;
     Ok(work(&Source {
         pixels: &image.pixels,
         width: image.width,

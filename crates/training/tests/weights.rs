@@ -26,7 +26,7 @@ fn people_are_found_in_scenes_never_seen_before() {
         scenes: 20,
         pictures_per_scene: 5,
     };
-    let [person, car, truck] =
+    let [person, car, truck, _] =
         evaluate(Path::new(WEIGHTS), Precision::Single, settings, folder.path(), 2).unwrap();
     println!("{person:?}\n{car:?}\n{truck:?}");
     assert!(person.objects >= 100, "{person:?}");

@@ -205,7 +205,11 @@ impl<'counter, S: Stepper> Counting<'counter, S> {
             self.stepper
                 .step(&mut remembered.state, &open.registrations, &input)
         });
-        let trace = if span.is_none() { trace } else { trace.within(&span) };
+        let trace = if span.is_none() {
+            trace
+        } else {
+            trace.within(&span)
+        };
         let after = self.stepper.statistics(&remembered.state);
         if let (Some(before), Some(after)) = (before, after) {
             for ((name, before), (_, after)) in before.named().into_iter().zip(after.named()) {

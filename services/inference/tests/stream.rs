@@ -265,6 +265,38 @@ async fn every_frame_gives_its_detections_in_the_order_of_its_camera() {
     service.stop().await;
 }
 
+/// Every cell of the net is sure of a box of its own: as many as a picture can have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_full_of_boxes_goes_on_whole() {
+    let setting = Setting::new().await;
+    let mut tensors = weights::tensors(3);
+    for level in 0..3 {
+        for (name, value) in [("obj", 9.0), ("cls", 5.0), ("reg", 0.0)] {
+            let path = format!("head.{name}_preds.{level}");
+            tensors.get_mut(&format!("{path}.weight")).unwrap().1.fill(0.0);
+            tensors.get_mut(&format!("{path}.bias")).unwrap().1.fill(value);
+        }
+    }
+    weights::save(&setting.folder, &tensors, &weights::METADATA);
+    let frames = frames(2, 4);
+    let settings = InferenceSettings {
+        input: Some(InputSize::DEFAULT),
+        ..setting.settings()
+    };
+    let service = setting.start(settings);
+    setting.publish(&frames).await;
+    let found = setting
+        .read::<Detections>(|found| found.len() >= frames.len())
+        .await;
+    assert!(by_camera(&found).values().all(|one| one.iter().copied().eq(0..4)));
+    for one in &found {
+        // The picture is 64x36, so that its letterbox leaves cells below it whose boxes lie outside: they stay too.
+        assert_eq!(one.boxes.len(), 5_040);
+        assert!(!one.corrupt);
+    }
+    service.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_cannot_be_used_does_not_stop_the_stream() {
     let setting = Setting::new().await;

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Weights(WeightsCommand),
     /// Train the detector on rendered scenes.
     Train(TrainArguments),
+    /// Train the detector on rendered scenes and hold it to open weights on real pictures.
+    Distil(DistilArguments),
 }
 
 #[derive(Args)]
@@ -355,4 +357,56 @@ pub(crate) struct TrainArguments {
     /// Start from an earlier checkpoint or from a file of weights instead of random ones.
     #[arg(long, value_name = "FILE")]
     pub(crate) start_from: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DistilArguments {
+    /// Folder for pictures, checkpoints and the result.
+    #[arg(long, default_value = "distillation")]
+    pub(crate) folder: PathBuf,
+    /// Folder with real clips (data/video) and open weights (models).
+    #[arg(long, default_value = "../shared")]
+    pub(crate) shared: PathBuf,
+    /// Weights to begin with and to be held to; without it models/yolox_nano.safetensors in the folder of clips.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) teacher: Option<PathBuf>,
+    /// Everything random comes from it.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Steps in all; a run that was cut goes on where its last checkpoint stands.
+    #[arg(long, default_value_t = 1500)]
+    pub(crate) steps: u64,
+    /// Pictures in a step, half of them rendered, half real.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) batch: usize,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) threads: usize,
+    /// Highest learning rate.
+    #[arg(long, default_value_t = 1e-4)]
+    pub(crate) rate: f32,
+    /// Steps until the highest learning rate.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) warm_up: u64,
+    /// Steps over which the exported average of the weights forgets.
+    #[arg(long, default_value_t = 150.0)]
+    pub(crate) average_over: f64,
+    /// Weight of the distance from the teacher on real pictures against the loss on rendered ones.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) loyalty: f64,
+    /// Rendered scenes to learn from.
+    #[arg(long, default_value_t = 420)]
+    pub(crate) scenes: u64,
+    /// Pictures of each.
+    #[arg(long, default_value_t = 6)]
+    pub(crate) pictures_per_scene: u64,
+    /// Scenes to judge by, never learnt from.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) held_out_scenes: u64,
+    /// Frames of each clip to learn from.
+    #[arg(long, default_value_t = 150)]
+    pub(crate) frames_per_clip: usize,
+    /// Steps between two evaluations.
+    #[arg(long, default_value_t = 250)]
+    pub(crate) evaluate_every: u64,
 }

@@ -18,6 +18,66 @@ pub(crate) struct Size {
     pub(crate) depthwise: bool,
 }
 
+/// The sizes of YOLOX by their names (Ge et al. 2021), smallest first.
+pub(crate) const SIZES: [(&str, Size); 6] = [
+    ("nano", size(16, 1, true)),
+    ("tiny", size(24, 1, false)),
+    ("s", size(32, 1, false)),
+    ("m", size(48, 2, false)),
+    ("l", size(64, 3, false)),
+    ("x", size(80, 4, false)),
+];
+
+const fn size(base: usize, depth: usize, depthwise: bool) -> Size {
+    Size {
+        base,
+        depth,
+        depthwise,
+    }
+}
+
+impl Size {
+    /// The metadata of a file of this size with three classes.
+    pub(crate) fn metadata(self) -> [(&'static str, String); 5] {
+        [
+            ("arch", "yolox".to_owned()),
+            ("depthwise", self.depthwise.to_string()),
+            ("base_channels", self.base.to_string()),
+            ("num_classes", "3".to_owned()),
+            ("classes", "person,car,truck".to_owned()),
+        ]
+    }
+
+    /// A net of three classes with repeatable numbers of the size of the fan-in, so that they neither die nor explode on
+    /// their way.
+    pub(crate) fn random(self) -> Tensors {
+        let shapes = tensors_of(self, 3, |_, _| 0.0);
+        let scales: BTreeMap<&str, f32> = shapes
+            .iter()
+            .filter_map(|(name, (shape, _))| {
+                let name = name.strip_suffix(".weight")?;
+                let fan_in = shape[1..].iter().product::<usize>() as f32;
+                // What is added to its own input again and again must be smaller, or it grows with the depth.
+                let scale = match name {
+                    _ if name.ends_with("stem.conv.conv") => 0.02,
+                    _ if name.contains(".m.") => 2.0,
+                    _ => 2.6,
+                };
+                Some((name, scale / fan_in.sqrt()))
+            })
+            .collect();
+        tensors_of(self, 3, |name, n| {
+            let mut hash = name.bytes().fold(n as u64 + 1, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+            hash ^= hash >> 29;
+            let uniform =
+                (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / (1_u64 << 23) as f32 - 1.0;
+            uniform * scales[name]
+        })
+    }
+}
+
 /// Names and shapes of the smallest net, with small repeatable numbers.
 pub(crate) fn tensors(classes: usize) -> Tensors {
     let smallest = Size {

@@ -32,7 +32,8 @@ pub(crate) struct MomentSums {
 }
 
 impl MomentSums {
-    fn add(&mut self, moments: &Moments) {
+    /// Adds one batch.
+    pub(crate) fn add(&mut self, moments: &Moments) {
         let channels = moments.mean.len();
         self.mean.resize(channels, 0.0);
         self.square.resize(channels, 0.0);
@@ -70,21 +71,24 @@ struct Kept {
 /// One value serves one forward and one backward pass.
 pub(crate) struct ConvolutionBlock {
     convolution: Convolution,
+    fixed: Option<Arc<Moments>>,
     sums: Option<Arc<Mutex<MomentSums>>>,
     kept: Mutex<Option<Kept>>,
 }
 
 impl ConvolutionBlock {
-    /// Applies the block to `input`. Where `sums` is given, the batch's moments are added to it.
+    /// Applies the block to `input`. Where `sums` is given, the batch's moments are added to it. Where `fixed` is given,
+    /// the values are normalised by these moments and not by those of the batch.
     pub(crate) fn apply(
         convolution: Convolution,
         input: &Tensor,
-        weights: &Tensor,
-        normalisation: &Tensor,
+        [weights, normalisation]: [&Tensor; 2],
+        fixed: Option<Arc<Moments>>,
         sums: Option<Arc<Mutex<MomentSums>>>,
     ) -> Result<Tensor> {
         let operation = Self {
             convolution,
+            fixed,
             sums,
             kept: Mutex::new(None),
         };
@@ -200,11 +204,12 @@ impl CustomOp3 for ConvolutionBlock {
         let scale_and_shift = argument(normalisation, normalisation_layout, self.name())?;
         let out = scale_and_shift.len() / 2;
         let (scale, shift) = scale_and_shift.split_at(out);
-        let moments = normalisation::moments(&convolved, out);
-        let result = normalisation::forward(&convolved, &moments, scale, shift);
+        let of_batch = || normalisation::moments(&convolved, out);
         if let Some(sums) = &self.sums {
-            sums.lock().map_err(|_| poisoned())?.add(&moments);
+            sums.lock().map_err(|_| poisoned())?.add(&of_batch());
         }
+        let moments = self.fixed.as_deref().cloned().unwrap_or_else(of_batch);
+        let result = normalisation::forward(&convolved, &moments, scale, shift);
         *self.kept.lock().map_err(|_| poisoned())? = Some(Kept { convolved, moments });
         let plane = match self.convolution {
             Convolution::Depthwise { stride } => shape.plane.strided(stride),
@@ -235,7 +240,13 @@ impl CustomOp3 for ConvolutionBlock {
         let out = scale_and_shift.len() / 2;
         let (scale, shift) = scale_and_shift.split_at(out);
         let mut slope = copied(gradient)?;
-        let mut affine = normalisation::backward(&convolved, &mut slope, &moments, scale, shift);
+        let mut affine = normalisation::backward(
+            &convolved,
+            &mut slope,
+            (&moments, self.fixed.is_some()),
+            scale,
+            shift,
+        );
         drop(convolved);
         affine.scale.extend(affine.shift);
         let normalisation_gradient = tensor_like(affine.scale, normalisation)?;
@@ -302,7 +313,7 @@ mod tests {
     use super::*;
 
     fn block(convolution: Convolution, input: &Tensor, weights: &Tensor, normalisation: &Tensor) -> Tensor {
-        ConvolutionBlock::apply(convolution, input, weights, normalisation, None).unwrap()
+        ConvolutionBlock::apply(convolution, input, [weights, normalisation], None, None).unwrap()
     }
 
     #[test]
@@ -338,6 +349,24 @@ mod tests {
         let [w, n] = &variables;
         gradients(&variables, 0.01, || {
             block(Convolution::Stem, input.as_tensor(), w, n)
+        });
+    }
+
+    #[test]
+    fn gradients_past_fixed_moments_are_the_finite_differences() {
+        let variables = [
+            random(&[2, 4, 5, 32], 1),
+            random(&[16, 32], 2),
+            random(&[2, 16], 3),
+        ];
+        let [x, w, n] = &variables;
+        let fixed = Arc::new(Moments {
+            mean: (0..16).map(|channel| channel as f32 / 10.0 - 0.8).collect(),
+            variance: (0..16).map(|channel| 0.5 + channel as f32 / 8.0).collect(),
+        });
+        gradients(&variables, 0.01, || {
+            let fixed = Some(fixed.clone());
+            ConvolutionBlock::apply(Convolution::Pointwise, x, [w, n], fixed, None).unwrap()
         });
     }
 

@@ -10,7 +10,7 @@ mod stem;
 
 pub(crate) use block::{Convolution, ConvolutionBlock, MomentSums};
 pub(crate) use joins::{Join, JoinUpsampled, PyramidPooling};
-pub(crate) use normalisation::EPSILON;
+pub(crate) use normalisation::{EPSILON, Moments};
 pub(crate) use prediction::Prediction;
 
 use candle_core::{CpuStorage, Device, Error, Layout, Result, Storage, Tensor};

@@ -210,11 +210,11 @@ pub(crate) fn forward(values: &[f32], moments: &Moments, scale: &[f32], shift: &
     result
 }
 
-/// Turns `gradient` (of the result) into the gradient of `values`.
+/// Turns `gradient` (of the result) into the gradient of `values`. Fixed moments are constants; others follow the values.
 pub(crate) fn backward(
     values: &[f32],
     gradient: &mut [f32],
-    moments: &Moments,
+    (moments, fixed): (&Moments, bool),
     scale: &[f32],
     shift: &[f32],
 ) -> Gradients {
@@ -233,7 +233,8 @@ pub(crate) fn backward(
         .iter()
         .map(|variance| f64::from(variance + EPSILON).sqrt())
         .collect();
-    // dy = factor · (g − mean(g) − (y − mean) · mean(g·(y − mean)) / (variance + ε))
+    // dy = factor · (g − mean(g) − (y − mean) · mean(g·(y − mean)) / (variance + ε)); factor · g where the moments are fixed.
+    let count = if fixed { f64::INFINITY } else { count };
     let average: Vec<f32> = shift_sums.iter().map(|sum| (sum / count) as f32).collect();
     let pull: Vec<f32> = product_sums
         .iter()

@@ -2,6 +2,7 @@ mod camera;
 mod config;
 mod count;
 mod detect;
+mod distil;
 mod down;
 mod explain;
 mod headcount;
@@ -60,6 +61,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Scene(command) => scene::run(&command),
         Command::Weights(command) => weights::run(command),
         Command::Train(arguments) => train::run(&arguments),
+        Command::Distil(arguments) => distil::run(&arguments),
     }
 }
 

@@ -8,11 +8,11 @@ use crate::commands::Failure;
 use crate::output::note;
 
 /// Seeds of scenes to learn from and of scenes to judge by lie far apart.
-const TRAINING_SEED: u64 = 1_000_000;
-const HELD_OUT_SEED: u64 = 9_000_000;
-const HELD_OUT_PICTURES: u64 = 5;
+pub(super) const TRAINING_SEED: u64 = 1_000_000;
+pub(super) const HELD_OUT_SEED: u64 = 9_000_000;
+pub(super) const HELD_OUT_PICTURES: u64 = 5;
 const EVALUATE_EVERY: u64 = 250;
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+pub(super) const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let settings = TrainSettings {
