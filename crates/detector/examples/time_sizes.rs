@@ -34,6 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let settings = DetectorSettings {
             input: Some(InputSize::DEFAULT),
             max_batch: 1,
+            // Random weights see something everywhere: suppression would be timed and not the net.
+            score_threshold: 0.999,
             ..DetectorSettings::default()
         };
         detectors.push((name, parameters, YoloxDetector::load(&path, settings)?));
