@@ -25,10 +25,12 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
         Topic::Frames => &[
             include_str!("../avro/frames/v1.avsc"),
             include_str!("../avro/frames/v2.avsc"),
+            include_str!("../avro/frames/v3.avsc"),
         ],
         Topic::Detections => &[
             include_str!("../avro/detections/v1.avsc"),
             include_str!("../avro/detections/v2.avsc"),
+            include_str!("../avro/detections/v3.avsc"),
         ],
         Topic::Crossings => &[
             include_str!("../avro/crossings/v1.avsc"),
@@ -38,6 +40,7 @@ pub fn schema_texts(topic: Topic) -> &'static [&'static str] {
         Topic::CameraHealth => &[
             include_str!("../avro/camera-health/v1.avsc"),
             include_str!("../avro/camera-health/v2.avsc"),
+            include_str!("../avro/camera-health/v3.avsc"),
         ],
         Topic::Headcounts => &[
             include_str!("../avro/headcounts/v1.avsc"),

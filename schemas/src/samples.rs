@@ -90,6 +90,12 @@ fn view(repeat_micros: i64) -> ViewMeasures {
         colour: 6.5,
         reference_colour: 7.25,
         repeat_micros,
+        black_level: 21.0,
+        white_level: 203.0,
+        deviation: 38.5,
+        sharpness: 448.5,
+        clipped_share: 0.007_812_5,
+        hidden_share: 0.0,
     }
 }
 

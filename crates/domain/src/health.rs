@@ -57,6 +57,19 @@ pub struct ViewMeasures {
     pub reference_colour: f32,
     /// Period with which the pictures come back, microseconds; 0 where they do not.
     pub repeat_micros: i64,
+    /// Luma that one pixel of twenty does not exceed. Like the next three without the rows in which cameras write
+    /// place and time; −1 where unknown.
+    pub black_level: f32,
+    /// Luma that one pixel of twenty exceeds.
+    pub white_level: f32,
+    /// Standard deviation of luma, by these two.
+    pub deviation: f32,
+    /// Mean square of the Laplacian that one cell of five exceeds, less that of noise: low where the picture is blurred.
+    pub sharpness: f32,
+    /// Share of the reference's cells with structure that have become white.
+    pub clipped_share: f32,
+    /// Share of the reference's cells with structure that are hidden by one even, connected thing.
+    pub hidden_share: f32,
 }
 
 impl Default for ViewMeasures {
@@ -72,6 +85,12 @@ impl Default for ViewMeasures {
             colour: -1.0,
             reference_colour: -1.0,
             repeat_micros: 0,
+            black_level: -1.0,
+            white_level: -1.0,
+            deviation: -1.0,
+            sharpness: -1.0,
+            clipped_share: -1.0,
+            hidden_share: -1.0,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Prints how well faults of a camera's picture are found, and how often one is reported where there is none.
 //!
-//! `cargo run --release -p mineseal-picture --example picture_table -- [faults] [replays] [hours=N] [clips]`;
-//! without words, all of it with 104 camera-hours.
+//! `cargo run --release -p mineseal-picture --example picture_table -- [faults] [start] [replays] [hours=N] [living]
+//! [cost] [clips]`; without words, all of it with 104 camera-hours. `first=N` takes other seeds, `seeds=N` so many of
+//! each, `only=NAME` one fault, `period=N` one period, `minutes=N` so many of each living camera.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,8 +18,8 @@ use mineseal_scene::SceneKind;
 #[path = "../tests/rehearsal/mod.rs"]
 mod rehearsal;
 
-use rehearsal::cases::{FAULTS, OrdinaryDay, PERIODS, cases, replays};
-use rehearsal::{Case, allowed};
+use rehearsal::Case;
+use rehearsal::cases::{AT_START, FAULTS, OrdinaryDay, PERIODS, at_start, cases, living, replays};
 
 /// Hours of one rendered camera.
 const DAY: f64 = 4.0;
@@ -29,18 +30,30 @@ fn main() {
     let hours = words
         .iter()
         .find_map(|word| word.strip_prefix("hours=")?.parse::<f64>().ok());
+    let number = |name: &str| {
+        words
+            .iter()
+            .find_map(|word| word.strip_prefix(name)?.parse::<u64>().ok())
+    };
+    let first = number("first=").unwrap_or(0);
     if has("faults") {
         header("fault");
-        let seeds = words
-            .iter()
-            .find_map(|word| word.strip_prefix("seeds=")?.parse().ok())
-            .unwrap_or(2);
+        let seeds = number("seeds=").unwrap_or(2);
         let only = words.iter().find_map(|word| word.strip_prefix("only="));
         for (name, fault) in FAULTS {
             if only.is_some_and(|only| !name.contains(only)) {
                 continue;
             }
-            row(name, &cases(fault, seeds));
+            row(name, &cases(fault, first, seeds));
+        }
+    }
+    if has("start") {
+        header("from the start");
+        let seeds = number("seeds=").unwrap_or(2);
+        for (name, fault) in FAULTS {
+            if AT_START.contains(&name) {
+                row(name, &at_start(fault, first, seeds));
+            }
         }
     }
     if has("replays") {
@@ -52,11 +65,17 @@ fn main() {
             {
                 continue;
             }
-            row(&format!("{period} s"), &replays(period));
+            row(&format!("{period} s"), &replays(period, first));
         }
     }
     if let Some(hours) = hours.or(words.is_empty().then_some(104.0)) {
-        ordinary(hours);
+        ordinary(first, hours);
+    }
+    if has("living") {
+        alive(first, number("minutes=").unwrap_or(10) as f64 * 60.0);
+    }
+    if has("cost") {
+        cost();
     }
     if has("clips") {
         rehearsal::clips::table();
@@ -73,7 +92,7 @@ fn row(name: &str, cases: &[Case]) {
     for case in cases {
         let outcome = case.run();
         wrong += outcome.before.len();
-        match outcome.found_after.filter(|&after| after <= allowed(case.fault)) {
+        match outcome.found_after.filter(|&after| after <= case.allowed()) {
             Some(after) => delays.push(after),
             None => missed.push((case, outcome)),
         }
@@ -92,23 +111,88 @@ fn row(name: &str, cases: &[Case]) {
             "    missed: {:?} {:?} seed {} encoded {:?} {:?}: said {:?}",
             case.kind, case.daylight, case.seed, case.encoded, case.fault, outcome.said
         );
+        println!("        at last: {:?}", outcome.last);
     }
 }
 
+/// Rendered cameras at five pictures a second, also through encoders.
+fn alive(first: u64, seconds: f64) {
+    let began = Instant::now();
+    let cameras = living(first, seconds);
+    let mut wrong = 0;
+    for camera in &cameras {
+        let said = camera.run();
+        wrong += said.len();
+        if !said.is_empty() {
+            println!("    {camera:?}: {said:?}");
+        }
+    }
+    let hours = cameras.len() as f64 * seconds / 3_600.0;
+    println!(
+        "living: {hours:.2} camera-hours, five pictures a second: {wrong} false alarms ({:.0} s)",
+        began.elapsed().as_secs_f64(),
+    );
+}
+
+/// What one picture of 640 x 360 costs when ten minutes of pictures are remembered.
+fn cost() {
+    const PICTURES: i64 = 3_300;
+    let mut meter = mineseal_picture::HealthMeter::new(&[]);
+    let (width, height) = (640, 360);
+    let mut chance = 1_u32;
+    let noise: Vec<u8> = (0..width * height + 1_000)
+        .map(|place| {
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (40 + place / 13 % 7 * 20) as u8 + (chance >> 28) as u8
+        })
+        .collect();
+    let grey = vec![130_u8; width / 2 * (height / 2)];
+    let plane = |width, height, data| mineseal_picture::LumaPlane::new(width, height, width, data).unwrap();
+    let chroma = [
+        plane(width / 2, height / 2, &grey),
+        plane(width / 2, height / 2, &grey),
+    ];
+    let mut best = f64::MAX;
+    for tens in 0..PICTURES / 10 {
+        let began = Instant::now();
+        for one in 0..10 {
+            let number = tens * 10 + one;
+            let luma = &noise[(number * 91 % 1_000) as usize..];
+            meter.measure_all(
+                mineseal_domain::UtcMicros(number * 200_000),
+                &plane(width, height, luma),
+                Some(&chroma),
+            );
+        }
+        if tens * 10 > 3_100 {
+            best = best.min(began.elapsed().as_secs_f64() / 10.0);
+        }
+    }
+    println!(
+        "cost of one picture, the quickest ten of 200: {:.3} ms",
+        best * 1e3
+    );
+}
+
 /// Rendered cameras on ordinary days.
-fn ordinary(hours: f64) {
+fn ordinary(first: u64, hours: f64) {
     let began = Instant::now();
     let days = (hours / DAY).ceil() as u64;
     let (mut frames, mut wrong) = (0, 0);
     for day in 0..days {
         let kind = SceneKind::ALL[(day % 4) as usize];
-        let mut camera = OrdinaryDay::new(kind, 100 + day, DAY);
+        let mut camera = OrdinaryDay::new(kind, 100 + first * 100 + day, DAY);
         let said = camera.run(|_, _| {});
         frames += camera.frames();
         wrong += said.len();
         if !said.is_empty() {
             println!("    {kind:?} {day}: {said:?}");
         }
+        println!(
+            "    so far {} camera-hours, {wrong} false alarms ({:.0} s)",
+            (day + 1) as f64 * DAY,
+            began.elapsed().as_secs_f64(),
+        );
     }
     let watched = days as f64 * DAY;
     println!(

@@ -43,6 +43,9 @@ pub struct PictureJudge {
     gone: Hold,
     /// Evidence that there is no fault at all.
     clean: Hold,
+    /// Evidence that the camera has no colours at all.
+    #[serde(default)]
+    colourless: Hold,
     sway: Sway,
     /// The size that the camera is known by.
     size: Option<(u32, u32)>,
@@ -65,6 +68,7 @@ impl PictureJudge {
             faults: Default::default(),
             gone: Hold::default(),
             clean: Hold::default(),
+            colourless: Hold::default(),
             sway: Sway::default(),
             size: None,
             heard_at: None,
@@ -130,6 +134,14 @@ impl PictureJudge {
             let since = hold.step(at, shown, settings.lasting(fault, &frame), tolerated);
             lasting = lasting.or(since.filter(|_| !active).map(|since| (fault, since)));
         }
+        let colourless = (0.0..=settings.colourless).contains(&evidence.view.colour);
+        let since = self
+            .colourless
+            .step(at, colourless, settings.colourless_after_micros, tolerated);
+        let grey = HealthCondition::GreyOnly;
+        lasting = lasting.or(since
+            .filter(|_| self.condition != grey)
+            .map(|since| (grey, since)));
         let shown = settings.shows(self.condition, true, &frame);
         let normal_after = settings.normal_after_micros;
         let gone = self.gone.step(at, shown == Some(false), normal_after, tolerated);

@@ -15,6 +15,7 @@ mod meter;
 mod modes;
 mod plane;
 mod post;
+mod recurrence;
 mod reference;
 mod repeat;
 mod residue;

@@ -1,5 +1,5 @@
 use crate::LumaPlane;
-use crate::cells::{CELLS, cells};
+use crate::cells::{CELL_COLUMNS, CELL_ROWS, CELLS, cells, span};
 use crate::shrunk::Shrunk;
 
 /// Side below which a picture has no cells, pixels after shrinking.
@@ -19,7 +19,81 @@ pub(crate) struct Look {
     pub(crate) fine: Vec<f32>,
     /// Brightest less darkest pixel of each cell.
     pub(crate) spread: Vec<u8>,
+    /// Of the rows between those with text.
+    pub(crate) inner: Inner,
 }
+
+/// Numbers of a picture without the rows in which cameras write: white letters on a black picture are no light.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Inner {
+    pub(crate) mean: f32,
+    /// Luma that one pixel of twenty does not exceed,
+    pub(crate) black: f32,
+    /// and that one of twenty exceeds.
+    pub(crate) white: f32,
+    /// Standard deviation by these two: letters that reach into the picture are few.
+    pub(crate) deviation: f32,
+    /// Mean square of the Laplacian that one cell of five exceeds, less what noise gives to it.
+    pub(crate) sharpness: f32,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            mean: -1.0,
+            black: -1.0,
+            white: -1.0,
+            deviation: -1.0,
+            sharpness: -1.0,
+        }
+    }
+}
+
+impl Inner {
+    fn of(shrunk: &Shrunk, fine: &[f32]) -> Self {
+        let rows =
+            span(1, CELL_ROWS, shrunk.height).start..span(CELL_ROWS - 1, CELL_ROWS, shrunk.height).start;
+        let pixels = &shrunk.pixels[rows.start * shrunk.width..rows.end * shrunk.width];
+        let mut counts = [0_u32; 256];
+        for &pixel in pixels {
+            counts[usize::from(pixel)] += 1;
+        }
+        let total = pixels.len().max(1) as u32;
+        let (mut sum, mut below) = (0_u64, 0_u32);
+        let (mut black, mut white) = (255_u32, 255_u32);
+        for (luma, &count) in (0_u32..).zip(&counts) {
+            sum += u64::from(luma) * u64::from(count);
+            below += count;
+            if black == 255 && below * 20 >= total {
+                black = luma;
+            }
+            if white == 255 && below * 20 >= total * 19 {
+                white = luma;
+            }
+        }
+        let [black, white] = [black, white].map(|luma| luma as f32);
+        Self {
+            mean: (sum as f64 / f64::from(total)) as f32,
+            black,
+            white,
+            deviation: (white - black) / NINE_TENTHS,
+            sharpness: (share_of(fine, 4, 5) - share_of(fine, 1, 20)).max(0.0),
+        }
+    }
+
+    /// Whether no view should be learnt from it: everything is black, or nothing is dark.
+    pub(crate) fn is_out_of_range(&self) -> bool {
+        self.white <= NO_LIGHT || (self.black >= NO_BLACK && self.mean >= ALL_BRIGHT)
+    }
+}
+
+/// Standard deviations of a normal distribution in which nine tenths of it lie.
+const NINE_TENTHS: f32 = 3.29;
+/// Where hardly a pixel is brighter, there is no light.
+pub(crate) const NO_LIGHT: f32 = 44.0;
+/// Where hardly a pixel is darker, and the mean is at least `ALL_BRIGHT`, there is far too much.
+pub(crate) const NO_BLACK: f32 = 100.0;
+pub(crate) const ALL_BRIGHT: f32 = 160.0;
 
 impl Look {
     /// Takes the shrunk picture in; false where it is too small to be compared.
@@ -29,6 +103,7 @@ impl Look {
         self.means.clear();
         self.fine.clear();
         self.spread.clear();
+        self.inner = Inner::default();
         (self.width, self.height) = (wide / 2, high / 2);
         if wide < LEAST_WIDTH || high < LEAST_HEIGHT {
             return false;
@@ -71,6 +146,7 @@ impl Look {
             self.fine.push(squares as f32 / count as f32);
             self.spread.push(brightest.saturating_sub(darkest));
         }
+        self.inner = Inner::of(shrunk, &self.fine);
         true
     }
 
@@ -92,6 +168,21 @@ impl Look {
         };
         even.iter().filter(|&&mean| (mean - common).abs() <= 2.0).count() as f32 / CELLS as f32
     }
+}
+
+/// The detail that `part` of `of` inner cells do not exceed; 0 of a picture without cells.
+fn share_of(fine: &[f32], part: usize, of: usize) -> f32 {
+    if fine.len() != CELLS {
+        return 0.0;
+    }
+    let mut inner: Vec<f32> = fine[CELL_COLUMNS..CELLS - CELL_COLUMNS].to_vec();
+    let place = inner.len() * part / of;
+    *inner.select_nth_unstable_by(place, f32::total_cmp).1
+}
+
+/// What sensor noise gives to the mean square of the Laplacian, at most: what the evenest cells have.
+pub(crate) fn noise(fine: &[f32]) -> f32 {
+    share_of(fine, 1, 20)
 }
 
 /// Share of the cells in which no more than `limit` of mean absolute difference lies between two pictures of

@@ -6,15 +6,49 @@ const SWINGS: usize = 3;
 const STEPS: usize = 6;
 /// What is left of a cell counts from here on, levels; less may come from noise and rounding.
 const LEAST_LEVEL: f32 = 2.0;
+/// Part of the squares that must be left of numbers without a unit.
+const LEAST_PART: f32 = 0.1;
 /// Mean sum of squares of what must be left in a row.
 const LEAST_LEFT: f32 = 3.0;
 
 /// How far two matrices of equal shape (rows of `columns`) agree after the strongest swings of the first are
 /// taken out of both: their normalised correlation, or 0 where hardly anything is left.
 pub(crate) fn agreement(mut one: Vec<f32>, mut other: Vec<f32>, columns: usize) -> f32 {
-    centre(&mut one, columns);
-    centre(&mut other, columns);
-    for swing in 0..SWINGS {
+    if !take_out(&mut one, &mut other, columns, SWINGS) {
+        return 0.0;
+    }
+    let rows = (one.len() / columns.max(1)).max(1) as f32;
+    let left = |matrix: &[f32]| {
+        let counting = matrix.iter().filter(|value| value.abs() > LEAST_LEVEL);
+        counting.map(|value| value * value).sum::<f32>()
+    };
+    if left(&one).min(left(&other)) < LEAST_LEFT * rows {
+        return 0.0;
+    }
+    likeness(&one, &other)
+}
+
+/// The same of numbers that have no unit: 0 where less than a tenth of their squares is left.
+pub(crate) fn agreement_beyond(mut one: Vec<f32>, mut other: Vec<f32>, columns: usize, swings: usize) -> f32 {
+    let whole = dot(&one, &one).min(dot(&other, &other));
+    if whole <= f32::EPSILON || !take_out(&mut one, &mut other, columns, swings) {
+        return 0.0;
+    }
+    if dot(&one, &one).min(dot(&other, &other)) < LEAST_PART * whole {
+        return 0.0;
+    }
+    likeness(&one, &other)
+}
+
+fn likeness(one: &[f32], other: &[f32]) -> f32 {
+    dot(one, other) / (dot(one, one).sqrt() * dot(other, other).sqrt())
+}
+
+/// Takes the strongest swings of the first out of both; false where nothing swings.
+fn take_out(one: &mut [f32], other: &mut [f32], columns: usize, swings: usize) -> bool {
+    centre(one, columns);
+    centre(other, columns);
+    for swing in 0..swings {
         // Any start that is not at right angles to the swing.
         let mut mode: Vec<f32> = (0..columns)
             .map(|place| 1.0 + ((place * 7 + swing * 3) % 11) as f32 * 0.1)
@@ -29,7 +63,7 @@ pub(crate) fn agreement(mut one: Vec<f32>, mut other: Vec<f32>, columns: usize) 
             }
             let length = dot(&next, &next).sqrt();
             if length <= f32::EPSILON {
-                return 0.0;
+                return false;
             }
             mode = next.into_iter().map(|value| value / length).collect();
         }
@@ -43,16 +77,7 @@ pub(crate) fn agreement(mut one: Vec<f32>, mut other: Vec<f32>, columns: usize) 
             }
         }
     }
-    let rows = (one.len() / columns.max(1)).max(1) as f32;
-    let left = |matrix: &[f32]| {
-        let counting = matrix.iter().filter(|value| value.abs() > LEAST_LEVEL);
-        counting.map(|value| value * value).sum::<f32>()
-    };
-    if left(&one).min(left(&other)) < LEAST_LEFT * rows {
-        return 0.0;
-    }
-    let (own, others) = (dot(&one, &one), dot(&other, &other));
-    dot(&one, &other) / (own.sqrt() * others.sqrt())
+    true
 }
 
 fn dot(one: &[f32], other: &[f32]) -> f32 {

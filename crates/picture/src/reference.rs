@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{CELLS, cells, has_text, median};
-use crate::look::Look;
+use crate::cells::{CELL_COLUMNS, CELLS, cells, has_text, median};
+use crate::look::{Look, noise};
 
 /// Views that are kept: day, dusk, night, each with this and that lamp.
 const MOST_VIEWS: usize = 8;
@@ -25,6 +25,12 @@ const FAINT: f32 = 0.02;
 const FAINTEST: f32 = 8.0;
 /// The cells whose detail is compared had at least this mean square of the Laplacian.
 const DETAIL: f32 = 40.0;
+/// A flat cell is white from this mean luma on.
+const WHITE: f32 = 222.0;
+/// What hides a part leaves this share of the cells beside it.
+const OTHERS_KEPT: f32 = 0.6;
+/// Of so many cells of an even area one at least must have had structure.
+const LEAST_LOST: u32 = 3;
 /// Two lights are the same where the cells' brightness differs by no more than this, levels, in the median.
 const SAME_LIGHT: f32 = 7.0;
 
@@ -54,6 +60,10 @@ pub(crate) struct Comparison {
     pub(crate) detail: f32,
     /// Median difference of the cells' brightness.
     pub(crate) light: f32,
+    /// Share of the cells with structure that are white now,
+    pub(crate) clipped: f32,
+    /// and that are hidden by one even, connected thing.
+    pub(crate) hidden: f32,
 }
 
 impl Reference {
@@ -91,10 +101,26 @@ impl Reference {
         if !look.same_size(self.width, self.height) {
             return None;
         }
-        let (mut structured, mut kept, mut flat) = (0_u32, 0_u32, 0_u32);
+        let (mut structured, mut kept, mut flat, mut clipped) = (0_u32, 0_u32, 0_u32, 0_u32);
+        // Of sensor noise the Laplacian has 20 parts, the gradient of the picture of half the size 16.
+        let noise = noise(&look.fine).min(noise(&self.fine));
+        let noise_gradient = 0.8 * noise;
+        let mut evenness = [Evenness::Uneven; CELLS];
         let mut details = Vec::with_capacity(CELLS);
         for (cell, columns, rows) in cells(self.width, self.height) {
+            if has_text(cell) {
+                continue;
+            }
             if !self.has_structure(cell) {
+                let (mut energy, mut count) = (0_i64, 0_u32);
+                for_inner(&columns, &rows, self.width, self.height, |offset| {
+                    let (right, down) = gradient(&look.luma, offset, self.width);
+                    energy += i64::from(right * right + down * down);
+                    count += 1;
+                });
+                if energy as f32 <= NOISE * count as f32 {
+                    evenness[cell] = Evenness::Even;
+                }
                 continue;
             }
             let (mut own, mut other, mut common, mut count) = (0_i64, 0_i64, 0_i64, 0_u32);
@@ -113,12 +139,18 @@ impl Reference {
             if likeness >= SAME_EDGES && !faint {
                 kept += 1;
                 let now = own as f32 / count.max(1) as f32;
-                if self.fine[cell] >= DETAIL && now > 0.0 {
-                    let was = self.fine[cell] / self.structure[cell];
-                    details.push(look.fine[cell] / now / was);
+                let [fine_now, fine_was] = [look.fine[cell], self.fine[cell]].map(|fine| fine - noise);
+                let [now, was] = [now, self.structure[cell]].map(|energy| energy - noise_gradient);
+                if fine_was >= DETAIL && now > 0.0 && was > 0.0 {
+                    details.push(fine_now.max(0.0) / now / (fine_was / was));
                 }
             } else if own as f32 <= (FLAT * other as f32).max(NOISE * count as f32) {
                 flat += 1;
+                if look.means[cell] >= WHITE {
+                    clipped += 1;
+                } else {
+                    evenness[cell] = Evenness::Lost;
+                }
             }
         }
         let mut lights: Vec<f32> = self
@@ -128,6 +160,8 @@ impl Reference {
             .map(|(was, now)| (was - now).abs())
             .collect();
         let total = structured.max(1) as f32;
+        // A camera that was turned to a wall shows nothing of the view beside it either.
+        let others_remain = kept as f32 >= OTHERS_KEPT * structured.saturating_sub(flat) as f32;
         Some(Comparison {
             kept: kept as f32 / total,
             flat: flat as f32 / total,
@@ -135,8 +169,62 @@ impl Reference {
                 .filter(|_| details.len() >= LEAST_CELLS / 2)
                 .unwrap_or(-1.0),
             light: median(&mut lights).unwrap_or(f32::MAX),
+            clipped: clipped as f32 / total,
+            hidden: if others_remain {
+                hidden(&evenness) as f32 / total
+            } else {
+                0.0
+            },
         })
     }
+}
+
+/// What a cell shows of what the view has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evenness {
+    /// It has structure.
+    Uneven,
+    /// It is even, and was.
+    Even,
+    /// It is even and had structure.
+    Lost,
+}
+
+/// How many cells with structure the largest connected even area hides. An area that was mostly even before hides
+/// nothing: it is a wall, or the sky.
+fn hidden(evenness: &[Evenness; CELLS]) -> u32 {
+    let mut seen = [false; CELLS];
+    let mut most = 0;
+    let mut open = Vec::new();
+    for start in 0..CELLS {
+        if evenness[start] == Evenness::Uneven || seen[start] {
+            continue;
+        }
+        seen[start] = true;
+        open.push(start);
+        let (mut area, mut lost) = (0_u32, 0_u32);
+        while let Some(cell) = open.pop() {
+            area += 1;
+            lost += u32::from(evenness[cell] == Evenness::Lost);
+            let column = cell % CELL_COLUMNS;
+            let beside = [
+                (column > 0).then(|| cell - 1),
+                (column + 1 < CELL_COLUMNS).then_some(cell + 1),
+                cell.checked_sub(CELL_COLUMNS),
+                Some(cell + CELL_COLUMNS).filter(|&below| below < CELLS),
+            ];
+            for next in beside.into_iter().flatten() {
+                if !seen[next] && evenness[next] != Evenness::Uneven {
+                    seen[next] = true;
+                    open.push(next);
+                }
+            }
+        }
+        if lost * LEAST_LOST >= area {
+            most = most.max(lost);
+        }
+    }
+    most
 }
 
 /// The inner pixels of a cell, as offsets.

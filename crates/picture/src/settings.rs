@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Threshold;
 use crate::judge::Evidence;
+use crate::look::{ALL_BRIGHT, NO_BLACK, NO_LIGHT};
 
 /// From when a picture is at fault, by all measures. Defaults of this project, no norm's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct PictureSettings {
     pub blank_share: Threshold,
     /// Covered: at least this share of the structure has become flat.
     pub flat_share: Threshold,
+    /// Covered: at least this share of the structure is hidden by one even, connected thing.
+    pub hidden_share: Threshold,
     /// Covered where no view is known: luma deviation at most this, and sharpness at most `sharpness`.
     pub covered_deviation: Threshold,
     /// Covered: luma deviation at most this in a dark picture, where even a lamp would stand out.
@@ -39,19 +42,34 @@ pub struct PictureSettings {
     pub kept_share: Threshold,
     /// Over-exposed: at least this share of bright pixels.
     pub bright_share: Threshold,
+    /// Over-exposed: at least this share of the structure has become white.
+    pub clipped_share: Threshold,
+    /// Over-exposed: hardly a pixel is darker than this,
+    pub black_level: Threshold,
+    /// and the mean luma is at least this.
+    pub bright_luma: Threshold,
     /// Dark: at least this share of dark pixels.
     pub dark_share: Threshold,
+    /// Dark: hardly a pixel is brighter than this, though edges of the view can be made out.
+    pub white_level: Threshold,
     /// Blurred: at most this part of the view's detail.
     pub detail: Threshold,
-    /// Blurred where no view is known: sharpness at most this.
+    /// Blurred whatever the view, which may have been learnt from a blurred picture: sharpness at most this.
     pub sharpness: Threshold,
     /// The least width and height of the camera's own picture, pixels. The norm for networking of 2024-12 asks
     /// for 1920 x 1080; (0, 0) takes any.
     pub least_size: (u32, u32),
     /// Grey: mean distance of the chroma from grey at most this, levels,
     pub grey_colour: Threshold,
-    /// where the view in the same light had at least this.
+    /// and at most this part of what the view in the same light had,
+    pub colour_left: Threshold,
+    /// where that was at least this.
     pub natural_colour: f32,
+    /// Grey whatever the view: mean distance of the chroma from grey at most this, levels,
+    pub colourless: f32,
+    /// in any light, for this long, microseconds. By night a camera with infrared light has no colours; a day later
+    /// it should have had some.
+    pub colourless_after_micros: i64,
 }
 
 impl Default for PictureSettings {
@@ -66,6 +84,7 @@ impl Default for PictureSettings {
             tolerated_frames: 2,
             blank_share: band(0.85, 0.7),
             flat_share: band(0.4, 0.3),
+            hidden_share: band(0.25, 0.18),
             covered_deviation: band(10.0, 14.0),
             covered_dark_deviation: band(2.5, 4.0),
             still_share: band(0.93, 0.88),
@@ -73,12 +92,19 @@ impl Default for PictureSettings {
             sway_window_micros: 6_000_000,
             kept_share: band(0.45, 0.55),
             bright_share: band(0.6, 0.45),
+            clipped_share: band(0.35, 0.25),
+            black_level: band(NO_BLACK, 92.0),
+            bright_luma: band(ALL_BRIGHT, 150.0),
             dark_share: band(0.85, 0.7),
+            white_level: band(NO_LIGHT, 52.0),
             detail: band(0.35, 0.5),
             sharpness: band(25.0, 40.0),
             least_size: (0, 0),
             grey_colour: band(0.8, 1.2),
-            natural_colour: 2.0,
+            colour_left: band(0.3, 0.45),
+            natural_colour: 0.5,
+            colourless: 0.3,
+            colourless_after_micros: 24 * 3_600 * 1_000_000,
         }
     }
 }
@@ -94,12 +120,66 @@ pub(crate) struct Frame<'frame> {
 /// An encoder without a camera shows blue or grey; a black picture may come from a dark place.
 const BLANK_LUMA: f32 = 30.0;
 
+/// At least this share of the view's edges can be made out in a picture that is too dark or too bright; behind a
+/// cover there are none.
+const MADE_OUT: f32 = 0.33;
+
+/// What one frame says by itself, before the faults are told from each other.
+struct Facts {
+    known_view: bool,
+    dark: bool,
+    bright: bool,
+    /// Luma deviation and sharpness, without the rows with text where that is known.
+    deviation: f32,
+    sharpness: f32,
+}
+
 impl PictureSettings {
+    fn facts(&self, dark_active: bool, bright_active: bool, frame: &Frame<'_>) -> Facts {
+        let (health, view) = (frame.evidence.health, frame.evidence.view);
+        let limit =
+            |threshold: Threshold, active: bool| if active { threshold.leave } else { threshold.enter };
+        let inner = |inner: f32, whole: f32| if inner >= 0.0 { inner } else { whole };
+        let known_view = view.kept_share >= 0.0;
+        let (deviation, sharpness) = (
+            inner(view.deviation, health.luma_deviation),
+            inner(view.sharpness, health.sharpness),
+        );
+        let made_out = if known_view {
+            view.kept_share >= MADE_OUT
+        } else {
+            sharpness > self.sharpness.leave
+        };
+        let dark = health.dark_share >= limit(self.dark_share, dark_active)
+            || (made_out && (0.0..=limit(self.white_level, dark_active)).contains(&view.white_level));
+        let bright = health.bright_share >= limit(self.bright_share, bright_active)
+            || view.clipped_share >= limit(self.clipped_share, bright_active)
+            || (made_out
+                && view.black_level >= limit(self.black_level, bright_active)
+                && health.mean_luma >= limit(self.bright_luma, bright_active));
+        Facts {
+            known_view,
+            dark,
+            bright,
+            deviation,
+            sharpness,
+        }
+    }
+
+    /// Covered as the view tells.
+    fn hidden(&self, active: bool, frame: &Frame<'_>) -> bool {
+        let view = frame.evidence.view;
+        let limit = |threshold: Threshold| if active { threshold.leave } else { threshold.enter };
+        view.kept_share >= 0.0
+            && (view.flat_share >= limit(self.flat_share) || view.hidden_share >= limit(self.hidden_share))
+    }
+
     /// How long `fault` must have lasted when this frame comes.
     pub(crate) fn lasting(&self, fault: HealthCondition, frame: &Frame<'_>) -> i64 {
-        let known_view = frame.evidence.view.kept_share >= 0.0;
+        let view = frame.evidence.view;
         match fault {
-            HealthCondition::Covered | HealthCondition::Blurred if !known_view => {
+            HealthCondition::Covered if !self.hidden(false, frame) => self.unknown_view_after_micros,
+            HealthCondition::Blurred if !(0.0..=self.detail.enter).contains(&view.detail) => {
                 self.unknown_view_after_micros
             }
             HealthCondition::Frozen => self.frozen_after_micros,
@@ -109,26 +189,39 @@ impl PictureSettings {
         }
     }
 
+    /// Grey as the view in the same light tells.
+    fn lost_colours(&self, active: bool, frame: &Frame<'_>) -> bool {
+        let view = frame.evidence.view;
+        let limit = |threshold: Threshold| if active { threshold.leave } else { threshold.enter };
+        view.reference_colour >= self.natural_colour
+            && (0.0..=limit(self.grey_colour)).contains(&view.colour)
+            && view.colour <= limit(self.colour_left) * view.reference_colour
+    }
+
     /// Whether one frame shows `fault`, with the outer end of each band where the fault is `active` already.
     /// None: the frame cannot say.
     pub(crate) fn shows(&self, fault: HealthCondition, active: bool, frame: &Frame<'_>) -> Option<bool> {
         let (health, view) = (frame.evidence.health, frame.evidence.view);
         let limit = |threshold: Threshold| if active { threshold.leave } else { threshold.enter };
-        let known_view = view.kept_share >= 0.0;
-        let dark = health.dark_share >= self.dark_share.enter;
-        let bright = health.bright_share >= self.bright_share.enter;
+        let is = |of: HealthCondition| active && fault == of;
+        let facts = self.facts(is(HealthCondition::Dark), is(HealthCondition::OverExposed), frame);
+        let Facts {
+            known_view,
+            dark,
+            bright,
+            ..
+        } = facts;
         let blank = view.blank_share >= self.blank_share.enter;
-        let flat = known_view && view.flat_share >= self.flat_share.enter;
-        let even = health.luma_deviation <= limit(self.covered_deviation);
-        let soft = health.sharpness <= limit(self.sharpness);
+        let flat = self.hidden(false, frame);
+        let even = facts.deviation <= limit(self.covered_deviation);
+        let soft = facts.sharpness <= limit(self.sharpness);
         let shown = match fault {
             HealthCondition::Lost => {
                 view.blank_share >= limit(self.blank_share) && !bright && health.mean_luma >= BLANK_LUMA
             }
             HealthCondition::Covered if dark => health.luma_deviation <= limit(self.covered_dark_deviation),
             HealthCondition::Covered if bright => false,
-            HealthCondition::Covered if known_view => view.flat_share >= limit(self.flat_share),
-            HealthCondition::Covered => even && soft,
+            HealthCondition::Covered => self.hidden(active, frame) || (even && soft),
             // Even pictures have no noise that could show life.
             HealthCondition::Frozen if view.still_share < 0.0 || dark || bright || blank => return None,
             HealthCondition::Frozen => view.still_share >= limit(self.still_share),
@@ -138,8 +231,8 @@ impl PictureSettings {
             HealthCondition::Moved => {
                 view.kept_share <= limit(self.kept_share) && frame.sway < self.sway.leave
             }
-            HealthCondition::OverExposed => health.bright_share >= limit(self.bright_share),
-            HealthCondition::Dark => health.dark_share >= limit(self.dark_share),
+            HealthCondition::OverExposed => bright,
+            HealthCondition::Dark => dark,
             HealthCondition::WrongResolution => {
                 let (width, height) = frame.evidence.source_size;
                 let (least_width, least_height) = self.least_size;
@@ -151,15 +244,14 @@ impl PictureSettings {
                     || height < least_height
             }
             HealthCondition::Blurred if dark || bright || flat => false,
-            HealthCondition::Blurred if known_view => (0.0..=limit(self.detail)).contains(&view.detail),
-            HealthCondition::Blurred => soft && !even,
-            HealthCondition::GreyOnly => {
-                // In another light nobody knows its colours: infrared by night has none.
-                if !(view.colour >= 0.0 && view.reference_colour >= 0.0) {
-                    return None;
-                }
-                view.colour <= limit(self.grey_colour) && view.reference_colour >= self.natural_colour
+            HealthCondition::Blurred => (0.0..=limit(self.detail)).contains(&view.detail) || (soft && !even),
+            HealthCondition::GreyOnly if view.colour < 0.0 => return None,
+            HealthCondition::GreyOnly if view.reference_colour >= self.natural_colour => {
+                self.lost_colours(active, frame)
             }
+            // In another light nobody knows its colours: infrared by night has none.
+            HealthCondition::GreyOnly if !active => return None,
+            HealthCondition::GreyOnly => view.colour <= self.grey_colour.leave,
             _ => false,
         };
         Some(shown)

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::LumaPlane;
 use crate::cells::{CELLS, cells, has_text, median};
-use crate::look::{Look, colour, still_share};
+use crate::look::{Inner, Look, colour, still_share};
+use crate::recurrence::Recurrences;
 use crate::reference::{Comparison, Reference, References};
 use crate::repeat::Repeats;
 use crate::residue::Residues;
@@ -27,8 +28,11 @@ const OTHER_LIGHT: f32 = 0.88;
 const RELATED: f32 = 0.6;
 /// More lost cells than this are a cover, not another light.
 const MOST_FLAT: f32 = 0.3;
+const MOST_HIDDEN: f32 = 0.15;
 /// Pictures in a row, a second apart or more, that must show the other light before it is learnt.
 const LEARN_PICTURES: u32 = 25;
+/// A picture is shifted where this share of the cells at least shows it the same way.
+const SAME_WAY: f32 = 0.75;
 /// After a longer silence the background starts anew.
 const LONGEST_GAP: i64 = 60_000_000;
 /// Parts of a quarter level in which the background is kept.
@@ -37,8 +41,8 @@ const PARTS: i32 = 8;
 /// Compares the pictures of one camera with each other and with the views that it is known by.
 ///
 /// Its state serialises, so that a camera that was moved while nobody looked is found afterwards. At most some
-/// 470 kB for each camera: eight views of 9 kB, a background of 7 kB, the last pictures of 130 kB, and ten minutes of
-/// signatures of 250 kB.
+/// 1.2 MB for each camera: eight views of 9 kB, a background of 7 kB, the last pictures of 130 kB, and ten minutes of
+/// signatures of 250 kB, of noise of 220 kB and of changes of 520 kB.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ViewMeter {
     width: usize,
@@ -52,8 +56,13 @@ pub struct ViewMeter {
     taken_at: Option<UtcMicros>,
     references: References,
     other_light: u32,
+    /// Pictures in a row, a second apart or more, that a view can be learnt from.
+    #[serde(default)]
+    fit: i32,
     repeats: Repeats,
     residues: Residues,
+    #[serde(default)]
+    recurrences: Recurrences,
     #[serde(skip)]
     look: Scratch,
 }
@@ -95,6 +104,7 @@ impl ViewMeter {
     pub fn lasting(&self) -> Self {
         Self {
             references: self.references.clone(),
+            recurrences: self.recurrences.lasting(),
             ..Self::default()
         }
     }
@@ -117,6 +127,7 @@ impl ViewMeter {
         self.references.is_sound()
             && self.repeats.is_sound()
             && self.residues.is_sound()
+            && self.recurrences.is_sound()
             && (self.pictures == 0
                 || (self.width >= 2
                     && self.height >= 2
@@ -145,10 +156,18 @@ impl ViewMeter {
         if look.take(now) {
             measures.still_share = before.map_or(-1.0, |before| still_share(now, before, STILL));
             measures.blank_share = look.blank_share();
+            measures.black_level = look.inner.black;
+            measures.white_level = look.inner.white;
+            measures.deviation = look.inner.deviation;
+            measures.sharpness = look.inner.sharpness;
             self.against_the_past(at, &look, &mut measures);
             let noise = self.residues.take(at, now);
             let motion = self.repeats.take(at, now);
-            measures.repeat_micros = if noise > 0 { noise } else { motion };
+            let changes = self.recurrences.take(at, now);
+            measures.repeat_micros = [noise, changes, motion]
+                .into_iter()
+                .find(|&period| period > 0)
+                .unwrap_or(0);
         }
         self.look.0 = look;
         measures
@@ -164,6 +183,8 @@ impl ViewMeter {
             measures.kept_share = compared.kept;
             measures.flat_share = compared.flat;
             measures.detail = compared.detail;
+            measures.clipped_share = compared.clipped;
+            measures.hidden_share = compared.hidden;
             measures.reference_colour = self.references.colour(&compared);
         }
         if self.pictures >= BACKGROUND_PICTURES / 2 {
@@ -172,7 +193,7 @@ impl ViewMeter {
         if self.pictures == 0 || since >= BACKGROUND_EVERY {
             self.taken_at = Some(at);
             self.take_in(look, measures.colour);
-            self.learn(compared);
+            self.learn(compared, look.inner.is_out_of_range());
         }
     }
 
@@ -214,15 +235,23 @@ impl ViewMeter {
     }
 
     /// Learns the first view, and the same view in another light.
-    fn learn(&mut self, compared: Option<Comparison>) {
+    fn learn(&mut self, compared: Option<Comparison>, out_of_range: bool) {
+        self.fit = if out_of_range {
+            0
+        } else {
+            self.fit.saturating_add(1)
+        };
         let Some(compared) = compared else {
-            if self.references.is_empty() && self.pictures >= FIRST_VIEW_PICTURES {
+            let enough = self.pictures.min(self.fit) >= FIRST_VIEW_PICTURES;
+            if self.references.is_empty() && enough {
                 self.add_view();
             }
             return;
         };
         let other = (RELATED..OTHER_LIGHT).contains(&compared.kept)
             && compared.flat <= MOST_FLAT
+            && compared.hidden <= MOST_HIDDEN
+            && !out_of_range
             && !(0.0..0.6).contains(&compared.detail);
         self.other_light = if other { self.other_light + 1 } else { 0 };
         if self.other_light >= LEARN_PICTURES {
@@ -255,6 +284,7 @@ impl ViewMeter {
                 .map(|cell| middle_of(&|recent| recent.fine[cell]))
                 .collect(),
             spread: Vec::new(),
+            inner: Inner::default(),
         };
         let colour = middle_of(&|recent| recent.colour);
         if let Some(view) = Reference::new(&look, colour) {
@@ -302,6 +332,11 @@ impl ViewMeter {
         }
         [rights, downs].map(|mut values| {
             let pixels = median(&mut values).unwrap_or(0.0);
+            // Where a lamp changes the light, every cell tells another direction.
+            let with_it = values.iter().filter(|&&value| value * pixels > 0.0).count();
+            if (with_it as f32) < SAME_WAY * values.len() as f32 {
+                return 0.0;
+            }
             (pixels / width as f32).clamp(-0.2, 0.2)
         })
     }

@@ -239,13 +239,129 @@ fn frames_that_do_not_tell_their_size_say_nothing_about_it() {
     );
 }
 
+/// Measures with that change, through a whole run.
+fn with(
+    change: fn(&mut HealthMeasures, &mut ViewMeasures),
+) -> impl Fn(i64) -> (HealthMeasures, ViewMeasures, (u32, u32)) {
+    move |_| {
+        let (mut health, mut view) = good();
+        change(&mut health, &mut view);
+        (health, view, (1_920, 1_080))
+    }
+}
+
+#[test]
+fn a_picture_without_blacks_is_over_exposed_though_little_is_white() {
+    let washed = with(|health, view| {
+        (health.mean_luma, health.bright_share) = (190.0, 0.1);
+        (view.black_level, view.white_level, view.kept_share) = (112.0, 228.0, 0.8);
+    });
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 30, washed),
+        [(12, HealthCondition::OverExposed)]
+    );
+    // Something bright and even before the lens shows none of the view.
+    let sheet = with(|health, view| {
+        (health.mean_luma, health.bright_share) = (190.0, 0.1);
+        (view.black_level, view.white_level) = (185.0, 195.0);
+        (view.kept_share, view.flat_share) = (0.0, 1.0);
+    });
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 30, sheet),
+        [(12, HealthCondition::Covered)]
+    );
+}
+
+#[test]
+fn white_letters_on_a_black_picture_are_no_light() {
+    let black = with(|health, view| {
+        (health.mean_luma, health.dark_share) = (26.0, 0.6);
+        (view.black_level, view.white_level, view.kept_share) = (18.0, 30.0, 0.5);
+    });
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 30, black),
+        [(12, HealthCondition::Dark)]
+    );
+}
+
+#[test]
+fn a_part_that_is_hidden_by_one_thing_is_covered() {
+    let part = with(|_, view| (view.kept_share, view.flat_share, view.hidden_share) = (0.64, 0.31, 0.3));
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 30, part),
+        [(12, HealthCondition::Covered)]
+    );
+    let scattered = with(|_, view| (view.kept_share, view.flat_share, view.hidden_share) = (0.64, 0.31, 0.1));
+    assert_eq!(run(&mut PictureJudge::new(), 0, 30, scattered), []);
+}
+
+#[test]
+fn few_colours_are_missed_as_many_are() {
+    let grey = with(|_, view| (view.colour, view.reference_colour) = (0.05, 0.8));
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 30, grey),
+        [(12, HealthCondition::GreyOnly)]
+    );
+    let pale = with(|_, view| (view.colour, view.reference_colour) = (0.5, 0.8));
+    assert_eq!(run(&mut PictureJudge::new(), 0, 30, pale), []);
+}
+
+#[test]
+fn a_camera_that_has_no_colours_for_a_day_is_grey() {
+    let mut judge = PictureJudge::new();
+    let settings = PictureSettings::default();
+    let mut see = |second: i64, colour: f32| {
+        let (health, view) = good();
+        let view = ViewMeasures {
+            colour,
+            reference_colour: -1.0,
+            ..view
+        };
+        let evidence = Evidence {
+            health: &health,
+            view: &view,
+            source_size: (1_920, 1_080),
+        };
+        judge
+            .step(&settings, UtcMicros(second * SECOND), &evidence)
+            .map(|change| (second, change.condition))
+    };
+    const NIGHT: i64 = 14 * 3_600;
+    const DAY: i64 = 24 * 3_600;
+    // A night with infrared light, then ten hours with colours.
+    assert!((0..NIGHT).all(|second| see(second, 0.1).is_none()));
+    assert!((NIGHT..DAY).all(|second| see(second, 4.0).is_none()));
+    let said: Vec<_> = (DAY..2 * DAY + 60)
+        .filter_map(|second| see(second, 0.1))
+        .collect();
+    assert_eq!(said, [(2 * DAY, HealthCondition::GreyOnly)]);
+    let said: Vec<_> = (2 * DAY + 60..2 * DAY + 120)
+        .filter_map(|second| see(second, 4.0))
+        .collect();
+    assert_eq!(said, [(2 * DAY + 70, HealthCondition::Normal)]);
+}
+
+#[test]
+fn a_view_that_was_learnt_from_a_blurred_or_a_covered_picture_hides_neither() {
+    let blurred = with(|_, view| (view.sharpness, view.deviation) = (12.0, 40.0));
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 60, blurred),
+        [(30, HealthCondition::Blurred)]
+    );
+    let covered = with(|_, view| (view.sharpness, view.deviation) = (12.0, 6.0));
+    assert_eq!(
+        run(&mut PictureJudge::new(), 0, 60, covered),
+        [(30, HealthCondition::Covered)]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_numbers_at_any_time_do_no_harm(
         frames in prop::collection::vec(
-            (any::<i64>(), prop::array::uniform5(any::<f32>()), prop::array::uniform9(any::<f32>()), any::<i64>()),
+            (any::<i64>(), prop::array::uniform5(any::<f32>()), prop::array::uniform15(any::<f32>()), any::<i64>()),
             1..40,
         ),
     ) {
@@ -259,7 +375,8 @@ proptest! {
             let view = ViewMeasures {
                 still_share: other[0], blank_share: other[1], kept_share: other[2], flat_share: other[3],
                 detail: other[4], shift_right: other[5], shift_down: other[6], colour: other[7],
-                reference_colour: other[8], repeat_micros,
+                reference_colour: other[8], repeat_micros, black_level: other[9], white_level: other[10],
+                deviation: other[11], sharpness: other[12], clipped_share: other[13], hidden_share: other[14],
             };
             let before = judge.condition().0;
             let evidence = Evidence { health: &health, view: &view, source_size: (at as u32, 7) };

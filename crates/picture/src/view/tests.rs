@@ -147,6 +147,55 @@ fn a_replay_with_other_noise_is_found_by_what_happens_in_it() {
 }
 
 #[test]
+fn one_even_thing_hides_and_a_wall_does_not() {
+    let mut meter = HealthMeter::new(&[]);
+    // Blocks everywhere but on a wall to the right.
+    let with_wall = |frame: u32| {
+        let mut data = scene(frame, 0, None);
+        for row in data.chunks_exact_mut(WIDTH) {
+            row[100..].fill(120);
+        }
+        data
+    };
+    let known = run(&mut meter, 0, 100, with_wall);
+    assert_eq!(known.hidden_share, 0.0, "{known:?}");
+    let hidden = run(&mut meter, 100, 102, |frame| {
+        let mut data = with_wall(frame);
+        for row in data.chunks_exact_mut(WIDTH) {
+            row[..50].fill(70);
+        }
+        data
+    });
+    assert!((0.3..0.7).contains(&hidden.hidden_share), "{hidden:?}");
+    assert!(hidden.clipped_share == 0.0, "{hidden:?}");
+    let white = run(&mut meter, 102, 104, |frame| {
+        let mut data = with_wall(frame);
+        for row in data.chunks_exact_mut(WIDTH) {
+            row[..50].fill(235);
+        }
+        data
+    });
+    assert!(white.clipped_share > 0.3 && white.hidden_share < 0.1, "{white:?}");
+}
+
+#[test]
+fn no_view_is_learnt_from_a_picture_without_light_or_without_blacks() {
+    for (shade, lift) in [(10, 16), (3, 150)] {
+        let mut meter = HealthMeter::new(&[]);
+        let faulty = |frame: u32| -> Vec<u8> {
+            scene(frame, 0, None)
+                .iter()
+                .map(|luma| lift + luma / shade)
+                .collect()
+        };
+        run(&mut meter, 0, 300, faulty);
+        assert!(!meter.view().has_view(), "{shade} {lift}");
+        let right = run(&mut meter, 300, 380, |frame| scene(frame, 0, None));
+        assert!(right.kept_share > 0.95, "{right:?}");
+    }
+}
+
+#[test]
 fn a_blinking_lamp_is_no_replay() {
     let mut meter = HealthMeter::new(&[]);
     for frame in 0..900 {

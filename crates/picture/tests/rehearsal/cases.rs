@@ -160,19 +160,20 @@ fn mix(picture: &mut RgbPicture, other: &RgbPicture, part: f32) {
 }
 
 /// All cases of one fault: every kind of place in every light, `seeds` of each.
-pub(crate) fn cases(fault: DisturbanceKind, seeds: u64) -> Vec<Case> {
+pub(crate) fn cases(fault: DisturbanceKind, first: u64, seeds: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in SceneKind::ALL {
         for (number, daylight) in LIGHTS.into_iter().enumerate() {
             for seed in 0..seeds {
                 cases.push(Case {
                     kind,
-                    seed: 11 + seed * 7 + number as u64,
+                    seed: 11 + (first + seed) * 7 + number as u64,
                     daylight,
                     fault,
                     // Posts are looked at once a second, belts and gates more often.
                     every: if kind == SceneKind::DispatchRoom { 25 } else { 8 },
                     encoded: (seed % 2 == 1).then_some(26),
+                    from_start: false,
                 });
             }
         }
@@ -180,16 +181,33 @@ pub(crate) fn cases(fault: DisturbanceKind, seeds: u64) -> Vec<Case> {
     cases
 }
 
+/// Faults that a camera can have from its first picture on and that need no view to be told.
+pub(crate) const AT_START: [&str; 6] = [
+    "covered, cloth",
+    "covered, all, smooth",
+    "too dark",
+    "over-exposed",
+    "blurred",
+    "frozen",
+];
+
+/// All cases of one fault that was there from the first picture on.
+pub(crate) fn at_start(fault: DisturbanceKind, first: u64, seeds: u64) -> Vec<Case> {
+    let mut cases = cases(fault, first, seeds);
+    cases.iter_mut().for_each(|case| case.from_start = true);
+    cases
+}
+
 /// All cases of one period: every kind of place, exact and through an encoder, with a clock that runs on and
 /// with one that comes back too.
-pub(crate) fn replays(period: f64) -> Vec<Case> {
+pub(crate) fn replays(period: f64, first: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, kind) in SceneKind::ALL.into_iter().enumerate() {
         for encoded in [None, Some(23), Some(30)] {
             for clock_runs in [true, false] {
                 cases.push(Case {
                     kind,
-                    seed: 31 + number as u64 + period as u64,
+                    seed: 31 + first * 1_000 + number as u64 + period as u64,
                     daylight: LIGHTS[(number + period as usize) % 3],
                     fault: DisturbanceKind::Looped {
                         seconds: period,
@@ -197,9 +215,83 @@ pub(crate) fn replays(period: f64) -> Vec<Case> {
                     },
                     every: 5,
                     encoded,
+                    from_start: false,
                 });
             }
         }
     }
     cases
+}
+
+/// Minutes of a camera at work without any fault, five pictures a second, as they are or through an encoder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Living {
+    pub(crate) kind: SceneKind,
+    pub(crate) seed: u64,
+    pub(crate) daylight: Daylight,
+    pub(crate) seconds: f64,
+    pub(crate) encoded: Option<u8>,
+    /// Seconds between key frames.
+    pub(crate) key_frames: u32,
+}
+
+impl Living {
+    /// What was said wrongly: seconds, and what.
+    pub(crate) fn run(&self) -> Vec<(f64, HealthCondition)> {
+        const EVERY: u64 = 5;
+        let mut script = script(self.kind, self.seed, self.daylight, self.seconds, |part| {
+            part % 4 == 2
+        });
+        for part in 0..(self.seconds / 60.0).ceil() as u64 {
+            let from = part as f64 * 60.0;
+            if let Some(kind) = ORDINARY[((part + self.seed * 3) % 8) as usize] {
+                disturb(&mut script, from, from + 60.0, kind);
+            }
+        }
+        let scene = Scene::new(script).expect("a scene");
+        let frames: Vec<u64> = (0..scene.frame_count()).step_by(EVERY as usize).collect();
+        let start = 1_767_571_200_000_000;
+        let at = |index: u64| UtcMicros(start + scene.script().media_time_micros(index));
+        let mut watch = Watch::default();
+        match self.encoded {
+            None => {
+                let mut picture = RgbPicture::default();
+                for index in frames {
+                    scene.render(index, &mut picture);
+                    watch.see(at(index), &picture);
+                }
+            }
+            Some(quality) => super::through_encoder(
+                quality,
+                self.key_frames * 5,
+                frames.len(),
+                |number, into| scene.render(frames[number], into),
+                |number, luma, chroma| watch.see_planes(at(frames[number]), luma, Some(chroma)),
+            ),
+        }
+        watch
+            .said
+            .iter()
+            .filter(|(_, condition)| *condition != HealthCondition::Normal)
+            .map(|(at, condition)| (at.micros_since(UtcMicros(start)) as f64 / 1e6, *condition))
+            .collect()
+    }
+}
+
+/// Living cameras of every kind, in every light, as they are and through encoders.
+pub(crate) fn living(first: u64, seconds: f64) -> Vec<Living> {
+    let mut all = Vec::new();
+    for (number, kind) in SceneKind::ALL.into_iter().enumerate() {
+        for (turn, encoded) in [None, Some(23), Some(30)].into_iter().enumerate() {
+            all.push(Living {
+                kind,
+                seed: 301 + first * 100 + (number * 3 + turn) as u64,
+                daylight: LIGHTS[(number + turn + first as usize) % 3],
+                seconds,
+                encoded,
+                key_frames: [2, 4, 1][(number + turn) % 3],
+            });
+        }
+    }
+    all
 }

@@ -175,6 +175,8 @@ pub(crate) struct Case {
     pub(crate) every: u64,
     /// Through x264 with this quality, as an encoder that is fed with it would give it.
     pub(crate) encoded: Option<u8>,
+    /// The camera has never shown anything else.
+    pub(crate) from_start: bool,
 }
 
 /// What came of a case.
@@ -186,6 +188,8 @@ pub(crate) struct Outcome {
     pub(crate) before: Vec<HealthCondition>,
     /// All that was said: seconds, and what.
     pub(crate) said: Vec<(f64, HealthCondition)>,
+    /// What was measured in the last picture, with the fault.
+    pub(crate) last: (mineseal_domain::HealthMeasures, ViewMeasures),
 }
 
 pub(crate) fn condition(fault: DisturbanceKind) -> HealthCondition {
@@ -216,14 +220,34 @@ impl Case {
     /// When the fault begins, seconds.
     pub(crate) fn from(&self) -> f64 {
         match self.fault {
+            _ if self.from_start => 0.0,
             DisturbanceKind::Looped { seconds, .. } => 60.0 + seconds,
             _ => 60.0,
         }
     }
 
+    /// Seconds within which it has to be found.
+    pub(crate) fn allowed(&self) -> f64 {
+        if self.from_start {
+            45.0
+        } else {
+            allowed(self.fault)
+        }
+    }
+
+    /// Whether that is a right thing to say. Of a camera whose view nobody knows a cover may be anything dark or
+    /// without detail.
+    fn is_right(&self, said: HealthCondition) -> bool {
+        let wanted = condition(self.fault);
+        said == wanted
+            || (self.from_start
+                && wanted == HealthCondition::Covered
+                && [HealthCondition::Dark, HealthCondition::Blurred].contains(&said))
+    }
+
     pub(crate) fn run(&self) -> Outcome {
         let from = self.from();
-        let until = from + allowed(self.fault) + 1.0;
+        let until = from + self.allowed() + 1.0;
         let mut script = script(self.kind, self.seed, self.daylight, until, |_| false);
         disturb(&mut script, from, until, self.fault);
         let scene = Scene::new(script).expect("a scene");
@@ -259,11 +283,10 @@ impl Case {
             .iter()
             .map(|(at, condition)| (at.micros_since(start) as f64 / 1e6, *condition))
             .collect();
-        let wanted = condition(self.fault);
         Outcome {
             found_after: said
                 .iter()
-                .find(|(at, found)| *at >= from && *found == wanted)
+                .find(|(at, found)| *at >= from && self.is_right(*found))
                 .map(|(at, _)| at - from),
             before: said
                 .iter()
@@ -271,6 +294,7 @@ impl Case {
                 .map(|(_, found)| *found)
                 .collect(),
             said,
+            last: (watch.last_health, watch.last),
         }
     }
 }

@@ -1,0 +1,90 @@
+use super::*;
+use crate::LumaPlane;
+
+const WIDTH: usize = 160;
+const HEIGHT: usize = 90;
+
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number;
+    for _ in 0..2 {
+        mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    mixed ^ (mixed >> 29)
+}
+
+/// A scene with noise that is new in each picture, and noise of picture `shown`, which may come again.
+fn scene(frame: u64, shown: u64) -> Vec<u8> {
+    (0..WIDTH * HEIGHT)
+        .map(|place| {
+            let block = (place % WIDTH / 7 * 31 + place / WIDTH / 5 * 17) % 23;
+            let noise = |of: u64| mixed(of << 20 | place as u64) >> 62;
+            (60 + block as u64 * 5 + noise(frame + 1_000_000) + noise(shown)) as u8
+        })
+        .collect()
+}
+
+/// Five pictures a second; the last period, microseconds.
+fn run(recurrences: &mut Recurrences, frames: std::ops::Range<u64>, of: impl Fn(u64) -> Vec<u8>) -> i64 {
+    let mut found = 0;
+    for frame in frames {
+        let data = of(frame);
+        let mut shrunk = Shrunk::default();
+        shrunk.take(&LumaPlane::new(WIDTH, HEIGHT, WIDTH, &data).unwrap());
+        found = recurrences.take(UtcMicros(frame as i64 * 200_000), &shrunk);
+        assert!(recurrences.is_sound());
+    }
+    found
+}
+
+#[test]
+fn half_of_the_noise_that_comes_back_is_enough() {
+    let mut recurrences = Recurrences::default();
+    assert_eq!(run(&mut recurrences, 0..400, |frame| scene(frame, frame)), 0);
+    // The last 4.2 seconds again and again.
+    let again = |frame: u64| scene(frame, 379 + (frame - 400) % 21);
+    assert_eq!(run(&mut recurrences, 400..492, again), 4_200_000);
+    assert_eq!(run(&mut recurrences, 492..650, |frame| scene(frame, frame)), 0);
+}
+
+#[test]
+fn a_machine_that_turns_in_its_place_is_no_replay() {
+    // A wheel of blades over a quarter of the picture, the same again after 20 pictures, that stops at times.
+    let of = |frame: u64| {
+        let mut data = scene(frame, frame);
+        let turned = if frame / 150 % 3 == 2 {
+            0.0
+        } else {
+            (frame % 20) as f32 * 58.5
+        };
+        for (place, luma) in data.iter_mut().enumerate() {
+            let (x, y) = ((place % WIDTH) as f32 - 40.0, (place / WIDTH) as f32 - 45.0);
+            if x * x + y * y < 900.0 {
+                let angle = y.atan2(x).to_degrees() + turned;
+                *luma = if angle.rem_euclid(90.0) < 45.0 { 180 } else { 60 };
+            }
+        }
+        data
+    };
+    let mut recurrences = Recurrences::default();
+    for part in 0..20 {
+        assert_eq!(run(&mut recurrences, part * 50..(part + 1) * 50, of), 0, "{part}");
+    }
+}
+
+#[test]
+fn what_has_always_come_back_is_a_habit_that_lasts() {
+    let mut recurrences = Recurrences::default();
+    let always = |frame: u64| scene(frame, frame % 20);
+    for part in 0..12 {
+        assert_eq!(run(&mut recurrences, part * 50..(part + 1) * 50, always), 0);
+    }
+    assert_eq!(recurrences.habits, [20]);
+    let kept = recurrences.lasting();
+    assert!(kept.is_kept_habit(20) && kept.is_kept_habit(60) && !kept.is_kept_habit(30));
+}
+
+#[test]
+fn multiples_are_known_with_their_rounding() {
+    assert!(is_multiple(30, 15) && is_multiple(31, 15) && is_multiple(33, 16));
+    assert!(!is_multiple(37, 15) && !is_multiple(20, 15));
+}
