@@ -58,7 +58,12 @@ async fn neighbours(healthy: u32, faulty: u32, rounds: u32) {
         by_camera.len() == all && by_camera.values().all(|frames| frames.len() >= least)
     };
     world
-        .collect(Duration::from_secs(120), |frames: &[Frame]| each_has(frames, 5))
+        .collect(Duration::from_secs(120), |frames: &[Frame]| {
+            if dying.has_fallen() {
+                dying = Server::start(bad, LOGIN);
+            }
+            each_has(frames, 5)
+        })
         .await;
     let before = held();
     for _ in 0..rounds {
