@@ -146,10 +146,8 @@ impl PictureJudge {
         let normal_after = settings.normal_after_micros;
         let gone = self.gone.step(at, shown == Some(false), normal_after, tolerated);
         let clean = self.clean.step(at, !at_fault, normal_after, tolerated);
-        // A picture that stands still shows nothing new: what seems to cover it then is a thing that was passing.
-        let still = self.condition == HealthCondition::Frozen && shown == Some(true);
         let (condition, since) = match (lasting, clean) {
-            (Some((fault, since)), _) if (rank(fault) < rank(self.condition) && !still) || gone.is_some() => {
+            (Some((fault, since)), _) if rank(fault) < rank(self.condition) || gone.is_some() => {
                 (fault, since)
             }
             (_, Some(since)) if self.condition != HealthCondition::Normal => (HealthCondition::Normal, since),

@@ -70,6 +70,8 @@ pub struct PictureSettings {
     /// in any light, for this long, microseconds. By night a camera with infrared light has no colours; a day later
     /// it should have had some.
     pub colourless_after_micros: i64,
+    /// Covered as far as evenness alone tells, though the view is as it was learnt: for this long, microseconds.
+    pub even_after_micros: i64,
 }
 
 impl Default for PictureSettings {
@@ -105,6 +107,7 @@ impl Default for PictureSettings {
             natural_colour: 0.5,
             colourless: 0.3,
             colourless_after_micros: 24 * 3_600 * 1_000_000,
+            even_after_micros: 24 * 3_600 * 1_000_000,
         }
     }
 }
@@ -178,6 +181,11 @@ impl PictureSettings {
     pub(crate) fn lasting(&self, fault: HealthCondition, frame: &Frame<'_>) -> i64 {
         let view = frame.evidence.view;
         match fault {
+            // Plain ground seen from above is even and soft too, and its view is as it was: only where nothing ever
+            // passes over it is it a cover that was there before the view.
+            HealthCondition::Covered if !self.hidden(false, frame) && view.kept_share >= MADE_OUT => {
+                self.even_after_micros
+            }
             HealthCondition::Covered if !self.hidden(false, frame) => self.unknown_view_after_micros,
             HealthCondition::Blurred if !(0.0..=self.detail.enter).contains(&view.detail) => {
                 self.unknown_view_after_micros

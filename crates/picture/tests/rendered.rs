@@ -106,16 +106,9 @@ fn faults_in_poor_light_and_through_an_encoder_are_found() {
 
 #[test]
 fn a_camera_that_was_never_right_is_found_without_a_view() {
-    use DisturbanceKind::{Blurred, Covered, Dark, Frozen, OverExposed, PartlyCovered};
+    use DisturbanceKind::{Blurred, Covered, Dark, Frozen, OverExposed};
     let lights = [Daylight::Day, Daylight::Dusk, Daylight::Night];
-    let faults = [
-        Covered,
-        PartlyCovered { share: 1.0 },
-        Dark,
-        OverExposed,
-        Blurred,
-        Frozen,
-    ];
+    let faults = [Covered, Dark, OverExposed, Blurred, Frozen];
     for (number, fault) in faults.into_iter().enumerate() {
         found(Case {
             kind: SceneKind::ALL[number % 4],

@@ -342,17 +342,26 @@ fn a_camera_that_has_no_colours_for_a_day_is_grey() {
 }
 
 #[test]
-fn a_view_that_was_learnt_from_a_blurred_or_a_covered_picture_hides_neither() {
+fn a_view_that_was_learnt_from_a_blurred_picture_does_not_hide_it_and_a_cover_only_for_a_day() {
     let blurred = with(|_, view| (view.sharpness, view.deviation) = (12.0, 40.0));
     assert_eq!(
         run(&mut PictureJudge::new(), 0, 60, blurred),
         [(30, HealthCondition::Blurred)]
     );
     let covered = with(|_, view| (view.sharpness, view.deviation) = (12.0, 6.0));
+    const DAY: i64 = 24 * 3_600;
     assert_eq!(
-        run(&mut PictureJudge::new(), 0, 60, covered),
-        [(30, HealthCondition::Covered)]
+        run(&mut PictureJudge::new(), 0, DAY + 60, &covered),
+        [(DAY, HealthCondition::Covered)]
     );
+    // Plain ground over which something passes now and then is not covered.
+    let mut judge = PictureJudge::new();
+    for hour in 0..40 {
+        let from = hour * 3_600;
+        assert_eq!(run(&mut judge, from, from + 3_540, &covered), []);
+        let passing = with(|_, view| (view.sharpness, view.deviation) = (40.0, 30.0));
+        assert_eq!(run(&mut judge, from + 3_540, from + 3_600, passing), []);
+    }
 }
 
 proptest! {
