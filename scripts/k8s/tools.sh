@@ -35,21 +35,7 @@ if [ "${1:-}" = helm ]; then
   exit 0
 fi
 
-if [ ! -x "$tools/promtool" ]; then
-  if found=$(command -v promtool); then
-    ln -sf "$found" "$tools/promtool"
-  else
-    # Out of Debian's package, without installing the server and its unit.
-    say "fetching promtool from Debian's package prometheus"
-    unpacking=$(mktemp -d)
-    trap 'rm -rf "$unpacking"' EXIT
-    # apt downloads as a user of its own, who must be able to write here.
-    chmod 777 "$unpacking"
-    (cd "$unpacking" && { apt-get download -qq prometheus >&2 || { apt-get update -qq >&2 && apt-get download -qq prometheus >&2; }; })
-    dpkg-deb --extract "$unpacking"/prometheus_*.deb "$unpacking/root"
-    mv "$unpacking/root/usr/bin/promtool" "$tools/promtool"
-  fi
-fi
+"$here/../debian_program.sh" prometheus promtool "$tools"
 
 # The operators' own definitions: from their Go modules (no build), Strimzi's out of its Java classes.
 stamp="$keda $gateway $prometheus $strimzi"

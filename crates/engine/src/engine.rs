@@ -424,7 +424,16 @@ impl MineEngine {
                     code: &camera.code,
                     name: &camera.name,
                 };
-                let steps = self.rules.apply(at, watched, Signal::GateReversed { direction });
+                let people = self.ledger.people();
+                let mut steps = Vec::new();
+                if direction == Direction::In && camera.place.is_mouth() {
+                    // Not counted, and yet somebody went in: what a stopped mine forbids has no back door.
+                    steps.extend(
+                        self.rules
+                            .apply(at, watched, Signal::PersonCrossed { direction, people }),
+                    );
+                }
+                steps.extend(self.rules.apply(at, watched, Signal::GateReversed { direction }));
                 let deciding = Deciding {
                     camera: &camera.code,
                     captured_at: at,

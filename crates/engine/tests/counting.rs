@@ -132,6 +132,20 @@ fn who_passes_a_gate_the_wrong_way_is_told_and_not_counted() {
 }
 
 #[test]
+fn the_wrong_way_into_a_stopped_mine_is_an_entry_all_the_same() {
+    let mut registration = registration(MineState::Stopped);
+    registration.cameras.get_mut(&code(1)).unwrap().lines[0].gate = Some(Gate::Exit);
+    let mut engine = MineEngine::new(mine_code());
+    let walkers = [Walker::person(5, true, 200.0)];
+    let told = told(&run(&mut engine, &registration, &walk(1, 1, 0..60, &walkers), 0));
+    assert_eq!(
+        told,
+        ["PersonEnteredStoppedMine Raised 0", "ExitGateReversed Raised 0"]
+    );
+    assert_eq!(engine.people(), 0);
+}
+
+#[test]
 fn vehicles_pass_the_gate_and_change_no_headcount() {
     let registration = registration(MineState::Producing);
     let mut engine = MineEngine::new(mine_code());

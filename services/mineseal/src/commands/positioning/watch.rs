@@ -40,8 +40,11 @@ pub(super) async fn run(settings: Settings, path: &Path) -> Result<(), Failure> 
     let publisher = bus.publisher()?;
     tracing::info!(folder = %path.display(), "watching for reports of positioning systems");
     loop {
-        if let Err(error) = take(&folder, &mines, &publisher).await {
-            tracing::warn!(error = %format!("{error:#}"), "reports stay where they are, trying again");
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            taken = take(&folder, &mines, &publisher) => if let Err(error) = taken {
+                tracing::warn!(error = %format!("{error:#}"), "reports stay where they are, trying again");
+            },
         }
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -50,34 +53,47 @@ pub(super) async fn run(settings: Settings, path: &Path) -> Result<(), Failure> 
     }
 }
 
+/// One that cannot be read or moved keeps none of the others back; a bus that takes nothing does.
 async fn take(folder: &Folder, mines: &Table<Mine>, publisher: &Publisher) -> anyhow::Result<()> {
     for path in folder.reports()? {
-        let name = path.display();
-        let report =
-            match Folder::read(&path, SystemTime::now()).with_context(|| format!("cannot read {name}"))? {
-                Found::Unfinished => continue,
-                Found::Report(report) if mines.get(report.mine.as_str()).is_some() => report,
-                Found::Report(Positioning { mine, .. }) => {
-                    refuse(folder, &path, &anyhow!("mine {mine} is not registered"))?;
-                    continue;
-                }
-                Found::Useless(error) => {
-                    refuse(folder, &path, &error.into())?;
-                    continue;
-                }
-            };
+        let report = match usable(folder, mines, &path) {
+            Ok(Some(report)) => report,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), error = %format!("{error:#}"), "trying again");
+                continue;
+            }
+        };
         publisher.publish(&report).await?;
-        folder
-            .done(&path)
-            .with_context(|| format!("cannot put {name} away"))?;
-        tracing::info!(mine = %report.mine, people = report.people, at = %report.at, "report taken");
+        match folder.done(&path) {
+            Ok(()) => {
+                tracing::info!(mine = %report.mine, people = report.people, at = %report.at, "report taken")
+            }
+            Err(error) => tracing::warn!(file = %path.display(), %error, "taken, and cannot be put away"),
+        }
     }
     Ok(())
+}
+
+/// The report in a file; none while it is not whole, or when it was refused.
+fn usable(folder: &Folder, mines: &Table<Mine>, path: &Path) -> anyhow::Result<Option<Positioning>> {
+    match Folder::read(path, SystemTime::now()).context("cannot be read")? {
+        Found::Unfinished => Ok(None),
+        Found::Report(report) if mines.get(report.mine.as_str()).is_some() => Ok(Some(report)),
+        Found::Report(Positioning { mine, .. }) => {
+            refuse(folder, path, &anyhow!("mine {mine} is not registered"))?;
+            Ok(None)
+        }
+        Found::Useless(error) => {
+            refuse(folder, path, &error.into())?;
+            Ok(None)
+        }
+    }
 }
 
 fn refuse(folder: &Folder, path: &Path, reason: &anyhow::Error) -> anyhow::Result<()> {
     tracing::warn!(file = %path.display(), %reason, "report refused");
     folder
         .refuse(path, &reason.to_string())
-        .with_context(|| format!("cannot put {} away", path.display()))
+        .context("cannot be put away")
 }
