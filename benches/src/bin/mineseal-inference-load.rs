@@ -79,9 +79,12 @@ async fn main() -> Result<()> {
         bytes as f64 / 1e6
     ));
     let mut service = start(&arguments, &prefix)?;
-    let measured = measure(&bus, &service, arguments.frames).await;
+    let process = service.id().context("the service ended at once")?;
+    let measured = tokio::select! {
+        measured = measure(&bus, process, arguments.frames) => measured?,
+        ended = service.wait() => bail!("the service ended with {}", ended?),
+    };
     stop(&mut service).await?;
-    let measured = measured?;
     print(&format!(
         "{{\"device\": \"{}\", \"workers\": {}, \"batch\": {}, \"cameras\": {}, \"frames\": {}, \"bytes_per_frame\": {}, \
          \"seconds\": {:.3}, \"frames_per_second\": {:.1}, \"processor_milliseconds_per_frame\": {:.3}, \
@@ -155,6 +158,9 @@ fn start(arguments: &Arguments, prefix: &str) -> Result<Child> {
         .env("MINESEAL_INFERENCE__WORKERS", arguments.workers.to_string())
         .env("MINESEAL_INFERENCE__BATCH", arguments.batch.to_string())
         .env("MINESEAL_TELEMETRY__LISTEN", "127.0.0.1:0")
+        // Of the scripts beside this program; services refuse settings that they do not know.
+        .env_remove("MINESEAL_PICTURES")
+        .env_remove("MINESEAL_CACHE")
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
@@ -173,8 +179,7 @@ struct Measured {
 }
 
 /// The clock begins with the first detections, so that loading weights and joining the group stay out.
-async fn measure(bus: &Bus, service: &Child, frames: usize) -> Result<Measured> {
-    let process = service.id().context("the service ended at once")?;
+async fn measure(bus: &Bus, process: u32, frames: usize) -> Result<Measured> {
     let mut reading = SubscriptionSettings::new("inference-load");
     reading.max_records = 2000;
     let mut subscription = bus.subscribe::<Detections>(reading)?;
