@@ -7,7 +7,7 @@ GPU := $(TARGET)/gpu
 
 .PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker \
 	audit bench-detector bench-sizes \
-	bench-extractor bench-picture long-cameras gpu-bin gpu-checks test-gpu bench-gpu
+	bench-extractor bench-picture bench-inference long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
 help: ## This list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -97,6 +97,11 @@ bench-detector: ## The detector beside ONNX Runtime and OpenVINO, one thread eac
 
 bench-sizes: ## Every size of YOLOX from Nano to X, with random weights, on one thread, in turns: ROUNDS=n
 	@$(CARGO) run --release --locked -p mineseal-detector --example time_sizes -- $(ROUNDS)
+
+bench-inference: ## The service inference from Kafka to Kafka: MINESEAL_PICTURES=folder of JPEG files DEVICE=cpu WORKERS=0 BATCH=8 FRAMES=4000
+	$(CARGO) build --release --locked --bins
+	MINESEAL_TEST_CLICKHOUSE=none $(TARGET)/mineseal-test-services -- $(TARGET)/mineseal-inference-load --program $(or $(PROGRAM),$(TARGET)/mineseal-inference) \
+	  --pictures $(MINESEAL_PICTURES) --device $(or $(DEVICE),cpu) --workers $(or $(WORKERS),0) --batch $(or $(BATCH),8) --frames $(or $(FRAMES),4000)
 
 gpu-bin: ## The command and the detector's service with CUDA, built without CUDA or a device; they need only the driver
 	scripts/gpu/build.sh $(GPU) bin

@@ -38,6 +38,7 @@ struct Job {
 pub(crate) struct Detectors {
     jobs: Sender<Job>,
     room: Arc<Semaphore>,
+    capacity: usize,
     /// As the published detections name it.
     pub(crate) model: Arc<str>,
 }
@@ -82,8 +83,14 @@ impl Detectors {
         Ok(Self {
             jobs,
             room: Arc::new(Semaphore::new(capacity)),
+            capacity,
             model: card.id.into(),
         })
+    }
+
+    /// Most pictures under way.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Waits until there is room for one more picture under way, and hands it over.

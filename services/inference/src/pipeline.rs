@@ -32,6 +32,28 @@ pub(crate) struct AskedBatch {
     ticket: Ticket,
 }
 
+/// Detections that were sent to Kafka, of frames that were read together.
+pub(crate) struct PublishedBatch {
+    deliveries: Vec<Delivery>,
+    ticket: Ticket,
+}
+
+/// Waits for Kafka's answers while the next detections are on their way, until nothing more can come. A batch is
+/// acknowledged when all of its detections are.
+pub(crate) async fn confirm(mut published: mpsc::Receiver<PublishedBatch>) -> Result<(), InferenceError> {
+    while let Some(PublishedBatch {
+        deliveries,
+        mut ticket,
+    }) = published.recv().await
+    {
+        for delivery in deliveries {
+            delivery.acknowledged().await?;
+        }
+        ticket.acknowledge();
+    }
+    Ok(())
+}
+
 /// Reads frames and hands them to the detectors, as fast as those take them, until `shutdown`.
 pub(crate) async fn read(
     subscription: &mut Subscription<Frame>,
@@ -94,18 +116,26 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    /// Until nothing more can come. A batch is acknowledged when all of its detections are.
-    pub(crate) async fn publish(&self, mut asked: mpsc::Receiver<AskedBatch>) -> Result<(), InferenceError> {
-        while let Some(AskedBatch { frames, mut ticket }) = asked.recv().await {
+    /// Until nothing more can come.
+    pub(crate) async fn publish(
+        &self,
+        mut asked: mpsc::Receiver<AskedBatch>,
+        published: mpsc::Sender<PublishedBatch>,
+    ) -> Result<(), InferenceError> {
+        while let Some(AskedBatch { frames, ticket }) = asked.recv().await {
             let mut deliveries: Vec<Delivery> = Vec::with_capacity(frames.len());
             for frame in frames {
                 deliveries.push(self.publish_frame(frame).await?);
                 self.health.beat(SERVICE);
             }
-            for delivery in deliveries {
-                delivery.acknowledged().await?;
+            if published
+                .send(PublishedBatch { deliveries, ticket })
+                .await
+                .is_err()
+            {
+                // Whoever waited for Kafka's answers has ended and says why.
+                return Ok(());
             }
-            ticket.acknowledge();
         }
         Ok(())
     }

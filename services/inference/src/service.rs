@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::detectors::Detectors;
-use crate::pipeline::{Outlet, read};
+use crate::pipeline::{Outlet, confirm, read};
 use crate::record::SERVICE;
 use crate::{InferenceError, InferenceSettings};
 
@@ -15,9 +15,10 @@ use crate::{InferenceError, InferenceSettings};
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long frames in hand may take after `shutdown`, and then the commit of their offsets.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Frames that are read and committed together: what a crash repeats at most is `IN_FLIGHT` times as many.
+/// Frames that are read and committed together.
 const RECORDS: usize = 64;
-const IN_FLIGHT: usize = 4;
+/// Such batches whose detections are on their way to Kafka while the detectors are full.
+const ON_THEIR_WAY: usize = 4;
 /// Frames are worth more early than many at once; the detectors put their own batches together.
 const LINGER: Duration = Duration::from_millis(5);
 
@@ -41,9 +42,12 @@ pub async fn run(
     let detectors = loading.map_err(|error| InferenceError::DetectorEnded(error.to_string()))??;
     let bus = Bus::connect(bus)?;
     let publisher = bus.publisher()?;
+    // Enough for every detector to have a full batch, and the next one waiting: with a fixed number, many detectors with
+    // large batches wait for frames. It is also what a crash repeats at most, in batches.
+    let in_flight = detectors.capacity().div_ceil(RECORDS) + ON_THEIR_WAY;
     let mut subscription = bus.subscribe::<Frame>(SubscriptionSettings {
         max_records: RECORDS,
-        max_in_flight: IN_FLIGHT,
+        max_in_flight: in_flight,
         linger: LINGER,
         ..SubscriptionSettings::new(SERVICE)
     })?;
@@ -54,11 +58,13 @@ pub async fn run(
         health: health.clone(),
         metrics: metrics.clone(),
     };
-    let (asked_sender, asked) = mpsc::channel(1);
+    let (asked_sender, asked) = mpsc::channel(in_flight);
+    let (published_sender, published) = mpsc::channel(in_flight);
     let work = async {
         tokio::try_join!(
             read(&mut subscription, detectors, asked_sender, &health, &shutdown),
-            outlet.publish(asked)
+            outlet.publish(asked, published_sender),
+            confirm(published)
         )
     };
     let out_of_time = async {
