@@ -247,35 +247,40 @@ async fn acknowledgements_may_come_in_any_order_and_during_the_drain() {
     assert_eq!(handled.union(&rest).count(), 60);
 }
 
+type Tracks = tokio::sync::mpsc::UnboundedSender<i64>;
+type Stop = tokio::sync::oneshot::Sender<()>;
+
+/// A member that hands on what it reads, until it is told to leave in good order.
+fn member(bus: mineseal_bus::Bus, tracks: Tracks) -> (Stop, tokio::task::JoinHandle<()>) {
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let mut reading = settings();
+    reading.max_records = 50;
+    let mut subscription = bus.subscribe::<Crossing>(reading).unwrap();
+    let task = tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = &mut stopped => break,
+                batch = subscription.next() => {
+                    let batch = batch.unwrap();
+                    // Some work, so that partitions are taken away while batches are in flight.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    for record in &batch.records {
+                        tracks.send(record.value.track).unwrap();
+                    }
+                    batch.acknowledge();
+                }
+            }
+        }
+        subscription.drain(SOON).await.unwrap();
+    });
+    (stop, task)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_that_come_and_go_lose_nothing() {
     let bus = fresh_bus().await;
     let (sender, mut tracks) = tokio::sync::mpsc::unbounded_channel();
-    let read = |bus: mineseal_bus::Bus| {
-        let sender = sender.clone();
-        let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-        let mut reading = settings();
-        reading.max_records = 50;
-        let mut subscription = bus.subscribe::<Crossing>(reading).unwrap();
-        let task = tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    _ = &mut stopped => break,
-                    batch = subscription.next() => {
-                        let batch = batch.unwrap();
-                        // Some work, so that partitions are taken away while batches are in flight.
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                        for record in &batch.records {
-                            sender.send(record.value.track).unwrap();
-                        }
-                        batch.acknowledge();
-                    }
-                }
-            }
-            subscription.drain(SOON).await.unwrap();
-        });
-        (stop, task)
-    };
+    let read = |bus: mineseal_bus::Bus| member(bus, sender.clone());
     let publishing = tokio::spawn({
         let bus = bus.clone();
         async move {
@@ -311,6 +316,47 @@ async fn members_that_come_and_go_lose_nothing() {
     // Everything was acknowledged in time and all members left in order: nothing had to come twice.
     assert_eq!(repeated, 0);
     for (stop, task) in [second, third] {
+        stop.send(()).unwrap();
+        task.await.unwrap();
+    }
+}
+
+/// While members join, the coordinator refuses commits for a moment. One that leaves just then has to commit again:
+/// what it had acknowledged came twice otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_others_join_leaves_nothing_to_be_read_twice() {
+    let bus = fresh_bus().await;
+    let (sender, mut tracks) = tokio::sync::mpsc::unbounded_channel();
+    let publishing = tokio::spawn({
+        let bus = bus.clone();
+        async move {
+            for chunk in 0..100 {
+                publish_crossings(&bus, chunk * 50..(chunk + 1) * 50).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    });
+    let mut present = vec![member(another(&bus), sender.clone())];
+    for round in 0..12 {
+        present.push(member(another(&bus), sender.clone()));
+        tokio::time::sleep(Duration::from_millis(700 + 40 * round)).await;
+        present.push(member(another(&bus), sender.clone()));
+        for (stop, left) in present.drain(..present.len() - 1) {
+            stop.send(()).unwrap();
+            left.await.unwrap();
+        }
+    }
+    publishing.await.unwrap();
+
+    let mut seen = BTreeMap::new();
+    while seen.len() < 5000 {
+        let track = timeout(SOON, tracks.recv()).await;
+        let track = track.unwrap_or_else(|_| panic!("only {} of 5000 came", seen.len()));
+        *seen.entry(track.unwrap()).or_insert(0) += 1;
+    }
+    let repeated = seen.values().filter(|times| **times > 1).count();
+    assert_eq!(repeated, 0, "of 5000 came more than once");
+    for (stop, task) in present {
         stop.send(()).unwrap();
         task.await.unwrap();
     }

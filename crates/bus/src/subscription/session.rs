@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, select};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest sleep. The wake-up call of the client library is missed when two events come at once.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const SEEK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a last commit is tried again while the group changes or its coordinator moves.
+const SETTLING: Duration = Duration::from_secs(10);
+/// Pause between two such tries.
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a session ended.
 pub(super) enum End {
@@ -115,7 +119,7 @@ impl<'worker, V: Send> Session<'worker, V> {
 
     /// Leaves the group, after a last commit.
     pub(super) fn close(mut self) -> Option<oneshot::Sender<()>> {
-        self.commit(CommitMode::Sync);
+        self.settle();
         self.consumer.context().close();
         // A change that came after the last look at the queue still waits for an answer.
         while let Ok(change) = self.changes.try_recv() {
@@ -364,7 +368,7 @@ impl<'worker, V: Send> Session<'worker, V> {
                     }
                 }
             }
-            self.commit(CommitMode::Sync);
+            self.settle();
         }
         self.ledger.release(places);
         self.assigned.retain(|place| !places.contains(place));
@@ -386,19 +390,38 @@ impl<'worker, V: Send> Session<'worker, V> {
             self.worker.bus.statistics().count_commit(false);
             self.ledger.commit_again();
         }
-        self.commit(CommitMode::Async);
+        // A refusal is heard of in the context, like that of a commit that was sent.
+        self.commit(CommitMode::Async).ok();
     }
 
-    fn commit(&mut self, mode: CommitMode) {
+    /// The last commit before partitions go: all that was acknowledged, not only what no commit has named yet. A commit
+    /// that was sent without waiting may be refused after this member has left, when nobody hears it any more. While
+    /// members join, the coordinator refuses commits for a moment: those are tried again.
+    fn settle(&mut self) {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            self.ledger.commit_again();
+            let Err(error) = self.commit(CommitMode::Sync) else {
+                return;
+            };
+            let hope = error.rdkafka_error_code().is_some_and(passes) && !self.consumer.assignment_lost();
+            if !hope || Instant::now() >= deadline {
+                return;
+            }
+            std::thread::sleep(SETTLING_PAUSE);
+        }
+    }
+
+    fn commit(&mut self, mode: CommitMode) -> Result<(), KafkaError> {
         if !self.ledger.has_to_commit() {
-            return;
+            return Ok(());
         }
         let positions = self.ledger.take_to_commit();
         let committed = self
             .list(&positions)
             .and_then(|list| self.consumer.commit(&list, mode));
         self.worker.bus.statistics().count_commit(committed.is_ok());
-        if let Err(error) = committed {
+        if let Err(error) = &committed {
             tracing::warn!(%error, "offsets were not committed; what they cover may be delivered again");
             self.consumer
                 .context()
@@ -406,6 +429,7 @@ impl<'worker, V: Send> Session<'worker, V> {
                 .store(true, Ordering::Relaxed);
         }
         self.last_commit = Instant::now();
+        committed
     }
 
     fn pause(&mut self) {
@@ -451,4 +475,19 @@ impl<'worker, V: Send> Session<'worker, V> {
         }
         Ok(list)
     }
+}
+
+/// Whether a commit that was refused for this reason may succeed a little later, in the same membership.
+fn passes(reason: RDKafkaErrorCode) -> bool {
+    matches!(
+        reason,
+        RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::WaitingForCoordinator
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+    )
 }
