@@ -156,6 +156,14 @@ def test_more_than_one_pod_has_a_budget_and_one_has_none():
         assert budget["spec"]["maxUnavailable"] == 1
 
 
+def test_a_large_fleet_is_replaced_by_tenths_and_never_with_pods_beside_it():
+    # Kubernetes rounds down, and takes one where that gives none.
+    for settings in ((), ("mines=200",)):
+        for workload in workloads(render(*settings)):
+            if workload["kind"] == "Deployment" and workload["metadata"]["name"] != "release-mineseal-console":
+                assert workload["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "10%"}
+
+
 def test_labels_select_the_pods_of_one_service():
     documents = render(*EVERYTHING)
     for kind, selector in [("Service", ["selector"]), ("PodDisruptionBudget", ["selector", "matchLabels"])]:
@@ -255,6 +263,9 @@ def test_keda_scales_what_follows_lag_between_the_derived_and_the_partitions():
     assert set(scaled) == {"inference", "counter", "clickhouse-sink"}
     for name, spec in scaled.items():
         assert {trigger["metadata"]["consumerGroup"] for trigger in spec["triggers"]} == {f"mineseal.{name}"}
+        # What asks twice between two commits sees lag that stands still, which does not count.
+        assert all(trigger["useCachedMetrics"] is True and trigger["metadata"]["excludePersistentLag"] == "true"
+                   for trigger in spec["triggers"])
     # Named, all of them: without a name KEDA takes every topic of the broker until the group has committed something.
     topics = {name: [trigger["metadata"]["topic"] for trigger in spec["triggers"]] for name, spec in scaled.items()}
     assert topics["inference"] == ["mineseal.frames"]
