@@ -5,7 +5,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)/release
 
 GPU := $(TARGET)/gpu
 
-.PHONY: help up down status test check check-chart test-k8s test-observability image bench load chaos bench-counter bench-tracker \
+.PHONY: help up down status test check check-chart test-k8s test-k8s-scale test-observability image bench load chaos bench-counter bench-tracker \
 	audit bench-detector bench-sizes \
 	bench-extractor bench-picture bench-inference long-cameras gpu-bin gpu-checks test-gpu bench-gpu
 
@@ -36,10 +36,15 @@ check: ## Formatting, lints, licences
 check-chart: ## Chart, cluster documents, alerts and dashboards, without a cluster
 	@scripts/check-chart.sh
 
-test-k8s: ## mineseal on a real Kubernetes on this machine (root): install, upgrade, kill, drain, lose a node; ROUNDS=base,kill
+test-k8s: ## mineseal on a real Kubernetes on this machine (root): install, upgrade, kill, drain, lose a node; ROUNDS=base,kill PROGRAMS=built
 	@scripts/setup.sh cluster
-	$(CARGO) build --release --locked --workspace --bins
-	@python3 scripts/k8s/live/test.py --programs $(TARGET) $(if $(ROUNDS),--rounds $(ROUNDS))
+	$(if $(PROGRAMS),,$(CARGO) build --release --locked --workspace --bins)
+	@python3 scripts/k8s/live/test.py --programs $(or $(PROGRAMS),$(TARGET)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+test-k8s-scale: ## There too (root): detectors by the lag of Kafka with a real KEDA, and 600 simulated pods; ROUNDS=lag,simulated
+	@scripts/setup.sh cluster
+	$(if $(PROGRAMS),,$(CARGO) build --release --locked --workspace --bins)
+	@python3 scripts/k8s/live/scale.py --programs $(or $(PROGRAMS),$(TARGET)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test-observability: ## A real Prometheus scrapes every service, and traces reach a real OpenTelemetry Collector
 	@scripts/setup.sh test

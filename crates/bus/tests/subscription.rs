@@ -361,3 +361,42 @@ async fn who_leaves_while_others_join_leaves_nothing_to_be_read_twice() {
         task.await.unwrap();
     }
 }
+
+/// Who has no room stops the flow of its partitions. Those must flow again although others came to it meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_had_no_room_while_partitions_came_reads_all_of_them_afterwards() {
+    let bus = fresh_bus().await;
+    let mut reading = settings();
+    reading.max_records = 10;
+    reading.max_in_flight = 1;
+    let mut slow = another(&bus).subscribe::<Crossing>(reading.clone()).unwrap();
+    let other = another(&bus).subscribe::<Crossing>(reading).unwrap();
+    let both = async {
+        while (slow.assigned().len(), other.assigned().len()) != (2, 2) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, both).await.unwrap();
+    publish_crossings(&bus, 0..1000).await;
+    let held = timeout(SOON, slow.next()).await.unwrap().unwrap();
+    // Longer than it waits for room before it stops the flow, which nothing tells of.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    other.drain(SOON).await.unwrap();
+    let all = async {
+        while slow.assigned().len() != 4 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, all).await.unwrap();
+
+    let mut seen: BTreeSet<i64> = held.records.iter().map(|record| record.value.track).collect();
+    held.acknowledge();
+    while seen.len() < 1000 {
+        let batch = timeout(SOON, slow.next()).await;
+        let batch = batch.unwrap_or_else(|_| panic!("only {} of 1000 came", seen.len()));
+        let batch = batch.unwrap();
+        seen.extend(batch.records.iter().map(|record| record.value.track));
+        batch.acknowledge();
+    }
+    slow.drain(SOON).await.unwrap();
+}

@@ -74,6 +74,7 @@ pub fn load(
     }
     let mut variables: Vec<EnvironmentVariable> = environment.into_iter().collect();
     variables.sort();
+    let schema = schema();
     for (name, value) in &variables {
         let path: Vec<String> = match name.as_str() {
             "KAFKA_BROKERS" => vec!["kafka".into(), "brokers".into()],
@@ -84,7 +85,7 @@ pub fn load(
                 None => continue,
             },
         };
-        lay_over(&mut table, name, &path, value)?;
+        lay_over(&mut table, name, &path, value, is_text(&schema, &path))?;
     }
     let settings: Settings =
         serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
@@ -148,6 +149,7 @@ fn lay_over(
     variable: &str,
     path: &[String],
     value: &str,
+    text: bool,
 ) -> Result<(), SettingsProblem> {
     let Some((last, parents)) = path.split_last() else {
         return Ok(());
@@ -166,13 +168,35 @@ fn lay_over(
             )
         })?;
     }
-    // A number, a truth value or a list is read as TOML; anything else, and a plain word, as text.
+    // A number, a truth value or a list is read as TOML; anything else, and a plain word, as text. Where the setting is
+    // text, so is a password of digits; quotes around the whole are TOML's there too.
     let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
         .ok()
         .and_then(|mut parsed| parsed.remove("value"))
+        .filter(|parsed| parsed.is_str() || !text)
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     current.insert(last.clone(), parsed);
     Ok(())
+}
+
+/// Whether the setting at `path` takes text and nothing else. A key that is not in the schema does not.
+fn is_text(schema: &serde_json::Value, path: &[String]) -> bool {
+    let resolved = |node: &serde_json::Value| match node.get("$ref").and_then(serde_json::Value::as_str) {
+        Some(reference) => schema.pointer(reference.trim_start_matches('#')).cloned(),
+        None => Some(node.clone()),
+    };
+    let found = path.iter().try_fold(schema.clone(), |node, key| {
+        let inner = node
+            .get("properties")
+            .and_then(|properties| properties.get(key))
+            .or_else(|| node.get("additionalProperties"))?;
+        resolved(inner)
+    });
+    match found.as_ref().and_then(|node| node.get("type")) {
+        Some(serde_json::Value::String(kind)) => kind == "string",
+        Some(serde_json::Value::Array(kinds)) => kinds.iter().all(|kind| kind == "string" || kind == "null"),
+        _ => false,
+    }
 }
 
 fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
@@ -333,6 +357,42 @@ mod tests {
         assert_eq!(settings.inference.workers, 3);
         assert_eq!(settings.kafka.topic_prefix, "test.");
         assert_eq!(settings.kafka.brokers, "broker:9092");
+    }
+
+    #[test]
+    fn text_that_reads_as_a_number_stays_text() {
+        let secret = "MINESEAL_KAFKA__PROPERTIES__SASL.PASSWORD";
+        for value in [
+            "12345",
+            "1.50",
+            "true",
+            "1979-05-27",
+            "[7]",
+            "{ a = 1 }",
+            "0123",
+            "a b",
+            "",
+        ] {
+            let settings = load(None, [variable(secret, value)]).unwrap();
+            assert_eq!(settings.kafka.properties["sasl.password"], value);
+        }
+        let settings = load(
+            None,
+            [
+                variable(secret, "\"12345\""),
+                variable("MINESEAL_KAFKA__PROPERTIES__SOCKET.TIMEOUT.MS", "30000"),
+                variable("MINESEAL_KAFKA__TOPIC_PREFIX", "7"),
+                variable("MINESEAL_DATA_DIRECTORY", "2026"),
+                variable("MINESEAL_KAFKA__PARTITIONS", "12"),
+            ],
+        )
+        .unwrap();
+        // Quotes of its own were asked for once.
+        assert_eq!(settings.kafka.properties["sasl.password"], "12345");
+        assert_eq!(settings.kafka.properties["socket.timeout.ms"], "30000");
+        assert_eq!(settings.kafka.topic_prefix, "7");
+        assert_eq!(settings.data_directory, Path::new("2026"));
+        assert_eq!(settings.kafka.partitions, 12);
     }
 
     #[test]

@@ -23,6 +23,8 @@ replication = {{ .Values.kafka.replication | int64 }}
 
 [kafka.properties]
 {{- range $name, $value := . }}
+{{- /* Numbers of a file are floats here, and large ones would be written as 1e+07. */}}
+{{- if kindIs "float64" $value }}{{ $value = int64 $value }}{{ end }}
 {{ $name | quote }} = {{ $value | toString | quote }}
 {{- end }}
 {{- end }}

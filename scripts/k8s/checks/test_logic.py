@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -155,6 +156,14 @@ def test_more_than_one_pod_has_a_budget_and_one_has_none():
         assert budget["spec"]["maxUnavailable"] == 1
 
 
+def test_a_large_fleet_is_replaced_by_tenths_and_never_with_pods_beside_it():
+    # Kubernetes rounds down, and takes one where that gives none.
+    for settings in ((), ("mines=200",)):
+        for workload in workloads(render(*settings)):
+            if workload["kind"] == "Deployment" and workload["metadata"]["name"] != "release-mineseal-console":
+                assert workload["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "10%"}
+
+
 def test_labels_select_the_pods_of_one_service():
     documents = render(*EVERYTHING)
     for kind, selector in [("Service", ["selector"]), ("PodDisruptionBudget", ["selector", "matchLabels"])]:
@@ -230,16 +239,38 @@ def test_the_same_configuration_is_read_by_all_and_its_change_rolls_the_pods():
     assert annotation() == annotation("services.console.replicas=3")
 
 
+def test_large_numbers_among_the_properties_of_kafka_are_written_out(tmp_path):
+    # Numbers of a file are floats for Helm.
+    file = tmp_path / "values.yaml"
+    file.write_text("kafka: {properties: {fetch.max.bytes: 12345678, socket.keepalive.enable: true, client.rack: 1e3x}}\n")
+    text = one(render(files=(file,)), "ConfigMap", "release-mineseal")["data"]["mineseal.toml"]
+    assert tomllib.loads(text)["kafka"]["properties"] == {
+        "fetch.max.bytes": "12345678", "socket.keepalive.enable": "true", "client.rack": "1e3x"}
+
+
+def stored_topics():
+    """Names of the topics that the sink stores, out of its source."""
+    table = re.search(r"^stored_topics! \{(.*?)^\}", (ROOT / "services/clickhouse-sink/src/tables.rs").read_text(encoding="utf-8"),
+                      re.MULTILINE | re.DOTALL).group(1)
+    names = dict(re.findall(r'Self::(\w+) => "([a-z-]+)"', (ROOT / "schemas/src/topics.rs").read_text(encoding="utf-8")))
+    return [names[topic] for topic in re.findall(r"^    (\w+) =>", table, re.MULTILINE)]
+
+
 def test_keda_scales_what_follows_lag_between_the_derived_and_the_partitions():
     documents = render("keda.enabled=true")
     scaled = {s["metadata"]["labels"]["app.kubernetes.io/component"]: s["spec"]
               for s in of_kind(documents, "ScaledObject")}
     assert set(scaled) == {"inference", "counter", "clickhouse-sink"}
-    triggers = {name: spec["triggers"][0]["metadata"] for name, spec in scaled.items()}
-    assert triggers["inference"]["consumerGroup"] == "mineseal.inference"
-    assert triggers["inference"]["topic"] == "mineseal.frames"
-    assert triggers["counter"]["topic"] == "mineseal.detections"
-    assert "topic" not in triggers["clickhouse-sink"]
+    for name, spec in scaled.items():
+        assert {trigger["metadata"]["consumerGroup"] for trigger in spec["triggers"]} == {f"mineseal.{name}"}
+        # What asks twice between two commits sees lag that stands still, which does not count.
+        assert all(trigger["useCachedMetrics"] is True and trigger["metadata"]["excludePersistentLag"] == "true"
+                   for trigger in spec["triggers"])
+    # Named, all of them: without a name KEDA takes every topic of the broker until the group has committed something.
+    topics = {name: [trigger["metadata"]["topic"] for trigger in spec["triggers"]] for name, spec in scaled.items()}
+    assert topics["inference"] == ["mineseal.frames"]
+    assert topics["counter"] == ["mineseal.detections"]
+    assert sorted(topics["clickhouse-sink"]) == sorted(f"mineseal.{topic}" for topic in stored_topics())
     for service, spec in scaled.items():
         target = named(documents, service)
         assert spec["scaleTargetRef"]["kind"] == target["kind"]

@@ -22,6 +22,8 @@ class Cluster:
         self.images = [self.state / "pause.tar", *images]
         pause_image(binaries / "pause", self.images[0])
         self.control = self.engines = None
+        # Folders of what was built beside Kubernetes.
+        self.beside = []
 
     def start(self):
         """Seconds until the control plane answered, and until the first node was ready."""

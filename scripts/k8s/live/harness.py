@@ -26,6 +26,11 @@ def output(*command):
     return done.stdout.strip()
 
 
+def built(*what):
+    """The folder of the programs that are built once."""
+    return Path(output(HERE / "binaries/build.sh", *what))
+
+
 def rendered(programs, version):
     """The demo's clips of shaft mouths, by their mine; rendered once and kept."""
     folder = cache() / f"tools/cluster/clips-{version}"
@@ -53,8 +58,9 @@ def arguments_of(description, rounds):
     return arguments, wanted
 
 
-def with_cluster(description, rounds, nodes):
-    """Starts a cluster of so many nodes, runs the rounds, takes everything away; the exit code."""
+def with_cluster(description, rounds, nodes, more=()):
+    """Starts a cluster of so many nodes, runs the rounds, takes everything away; the exit code. `more` names what is to be
+    built beside Kubernetes."""
     arguments, wanted = arguments_of(description, rounds)
     # An end from outside unwinds too, so that nothing stays.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -62,7 +68,7 @@ def with_cluster(description, rounds, nodes):
     programs = arguments.programs.resolve()
     version = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]["package"]["version"]
     report = Report()
-    binaries = Path(output(HERE / "binaries/build.sh"))
+    binaries, beside = built(), [built(each) for each in more]
     clips = rendered(programs, version)
     cluster = None
     with tempfile.TemporaryDirectory(prefix="mineseal-image-", dir="/var/tmp") as work:
@@ -74,6 +80,7 @@ def with_cluster(description, rounds, nodes):
                     details.append(f"{sum(layers) / 2**20:.0f} MiB unpacked, {packed / 2**20:.0f} MiB packed")
                 look_at_image(tar, details)
             cluster = Cluster(programs, binaries, [tar], arguments.logs)
+            cluster.beside = beside
             with report.check("cluster of one node from nothing") as details:
                 plan, ready = cluster.start()
                 details.append(f"control plane after {plan:.0f} s, node after {ready:.0f} s")

@@ -50,9 +50,11 @@ class Product:
     def helm(self, *arguments, seconds=900, **options):
         return self.control.box.run("helm", "--namespace", SPACE, *arguments, seconds=seconds, **options)
 
-    def install(self, verb, *settings, minutes=10, check=True):
-        return self.helm(verb, RELEASE, self.chart, "--values", self.values, "--wait", f"--timeout={minutes}m",
-                         *(f"--set={setting}" for setting in settings), seconds=60 * minutes + 60, check=check)
+    def install(self, verb, *settings, minutes=10, check=True, values=()):
+        """`values` are files over those that every test has."""
+        return self.helm(verb, RELEASE, self.chart, "--values", self.values, *(f"--values={file}" for file in values),
+                         "--wait", f"--timeout={minutes}m", *(f"--set={setting}" for setting in settings),
+                         seconds=60 * minutes + 60, check=check)
 
     def pods(self, service=None):
         """Pods of the services that are not on their way out, by name."""

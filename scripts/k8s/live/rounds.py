@@ -235,5 +235,5 @@ def uninstall(report, cluster, product):
         assert left == [f"persistentvolumeclaim/{RELEASE}-evidence"], f"in {SPACE} there still are {left}"
 
 
-ROUNDS = {"documents": documents, "base": base, "refuse": refuse, "upgrade": upgrade, "kill": kill, "memory": memory, "drain": drain,
-          "lose": lose, "rollback": rollback, "uninstall": uninstall}
+ROUNDS = {"documents": documents, "base": base, "refuse": refuse, "upgrade": upgrade, "kill": kill, "memory": memory, "drain": drain, "lose": lose, "rollback": rollback,
+          "uninstall": uninstall}

@@ -325,7 +325,9 @@ impl<'worker, V: Send> Session<'worker, V> {
             let answer = match change {
                 Change::Assigned(partitions) => {
                     self.assigned.extend(self.places(&partitions));
-                    self.paused = false;
+                    // Those that it had stay stopped otherwise: they are not assigned once more. Where there is still no
+                    // room, all are stopped together again.
+                    self.resume();
                     take(&self.consumer, &partitions)
                 }
                 Change::Revoked { partitions, lost } => {
