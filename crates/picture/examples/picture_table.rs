@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p mineseal-picture --example picture_table -- [faults] [start] [replays] [hours=N] [living]
 //! [cost] [clips]`; without words, all of it with 104 camera-hours. `first=N` takes other seeds, `seeds=N` so many of
-//! each, `only=NAME` one fault, `period=N` one period, `minutes=N` so many of each living camera.
+//! each, `only=NAME` one fault, `period=N` one period, `minutes=N` so many of each living camera, `from=N` leaves out
+//! the first N cameras of `hours`, so that many hours can be run in pieces.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -69,7 +70,7 @@ fn main() {
         }
     }
     if let Some(hours) = hours.or(words.is_empty().then_some(104.0)) {
-        ordinary(first, hours);
+        ordinary(first, number("from=").unwrap_or(0), hours);
     }
     if has("living") {
         alive(first, number("minutes=").unwrap_or(10) as f64 * 60.0);
@@ -174,12 +175,12 @@ fn cost() {
     );
 }
 
-/// Rendered cameras on ordinary days.
-fn ordinary(first: u64, hours: f64) {
+/// Rendered cameras on ordinary days, from camera `from` on.
+fn ordinary(first: u64, from: u64, hours: f64) {
     let began = Instant::now();
     let days = (hours / DAY).ceil() as u64;
     let (mut frames, mut wrong) = (0, 0);
-    for day in 0..days {
+    for day in from..from + days {
         let kind = SceneKind::ALL[(day % 4) as usize];
         let mut camera = OrdinaryDay::new(kind, 100 + first * 100 + day, DAY);
         let said = camera.run(|_, _| {});
@@ -190,7 +191,7 @@ fn ordinary(first: u64, hours: f64) {
         }
         println!(
             "    so far {} camera-hours, {wrong} false alarms ({:.0} s)",
-            (day + 1) as f64 * DAY,
+            (day + 1 - from) as f64 * DAY,
             began.elapsed().as_secs_f64(),
         );
     }

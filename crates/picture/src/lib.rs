@@ -21,6 +21,7 @@ mod repeat;
 mod residue;
 mod settings;
 mod shrunk;
+mod slopes;
 mod sway;
 mod threshold;
 mod view;

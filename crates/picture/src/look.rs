@@ -5,6 +5,10 @@ use crate::shrunk::Shrunk;
 /// Side below which a picture has no cells, pixels after shrinking.
 const LEAST_WIDTH: usize = 64;
 const LEAST_HEIGHT: usize = 36;
+/// Columns of a shrunk picture, at most,
+const MOST_SHRUNK: usize = 160;
+/// and of a look.
+pub(crate) const MOST_COLUMNS: usize = MOST_SHRUNK / 2;
 
 /// One picture as it is compared with others: half the size of the shrunk one, and some numbers of each cell.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +58,23 @@ impl Inner {
         let rows =
             span(1, CELL_ROWS, shrunk.height).start..span(CELL_ROWS - 1, CELL_ROWS, shrunk.height).start;
         let pixels = &shrunk.pixels[rows.start * shrunk.width..rows.end * shrunk.width];
-        let mut counts = [0_u32; 256];
-        for &pixel in pixels {
-            counts[usize::from(pixel)] += 1;
+        // Four of them, so that one pixel need not wait for the one before to be counted.
+        let mut quarters = [[0_u32; 256]; 4];
+        let (fours, rest) = pixels.as_chunks::<4>();
+        let one_more = |counts: &mut [u32; 256], pixel: u8| {
+            let count = &mut counts[usize::from(pixel)];
+            *count = count.wrapping_add(1);
+        };
+        for four in fours {
+            for (counts, &pixel) in quarters.iter_mut().zip(four) {
+                one_more(counts, pixel);
+            }
         }
+        for (counts, &pixel) in quarters.iter_mut().zip(rest) {
+            one_more(counts, pixel);
+        }
+        let counts: [u32; 256] =
+            std::array::from_fn(|luma| quarters.iter().map(|counts| counts[luma]).sum::<u32>());
         let total = pixels.len().max(1) as u32;
         let (mut sum, mut below) = (0_u64, 0_u32);
         let (mut black, mut white) = (255_u32, 255_u32);
@@ -109,45 +126,81 @@ impl Look {
             return false;
         }
         for y in 0..self.height {
-            let row = |y: usize| shrunk.pixels[y * wide..y * wide + self.width * 2].chunks_exact(2);
-            let sums = row(2 * y).zip(row(2 * y + 1)).map(|(upper, lower)| {
-                i16::from(upper[0]) + i16::from(upper[1]) + i16::from(lower[0]) + i16::from(lower[1])
+            let row = |y: usize| {
+                shrunk.pixels[y * wide..y * wide + self.width * 2]
+                    .as_chunks::<2>()
+                    .0
+            };
+            let sums = row(2 * y).iter().zip(row(2 * y + 1)).map(|(upper, lower)| {
+                let level = |pixel: u8| i16::from(pixel);
+                (level(upper[0]).wrapping_add(level(upper[1])))
+                    .wrapping_add(level(lower[0]).wrapping_add(level(lower[1])))
             });
             self.luma.extend(sums);
         }
-        for (_, columns, rows) in cells(wide, high) {
-            let (mut sum, mut darkest, mut brightest) = (0_u32, u8::MAX, 0_u8);
-            let mut squares = 0_i64;
-            let count = (columns.len() * rows.len()).max(1);
-            let (inner_start, inner_end) = (columns.start.max(1), columns.end.min(wide - 1));
-            for y in rows {
-                let line = &shrunk.pixels[y * wide..(y + 1) * wide];
-                for &pixel in &line[columns.clone()] {
-                    sum = sum.wrapping_add(u32::from(pixel));
-                    darkest = darkest.min(pixel);
-                    brightest = brightest.max(pixel);
-                }
-                if y == 0 || y + 1 == high {
-                    continue;
-                }
-                let above = &shrunk.pixels[(y - 1) * wide + inner_start..(y - 1) * wide + inner_end];
-                let below = &shrunk.pixels[(y + 1) * wide + inner_start..(y + 1) * wide + inner_end];
-                let here = &line[inner_start - 1..inner_end + 1];
-                let mut row_squares = 0_i32;
-                for (three, (&up, &down)) in here.windows(3).zip(above.iter().zip(below)) {
-                    let laplacian =
-                        (i32::from(up) + i32::from(down) + i32::from(three[0]) + i32::from(three[2]))
-                            .wrapping_sub(4 * i32::from(three[1]));
-                    row_squares = row_squares.wrapping_add(laplacian.wrapping_mul(laplacian));
-                }
-                squares += i64::from(row_squares);
-            }
-            self.means.push(sum as f32 / count as f32);
-            self.fine.push(squares as f32 / count as f32);
-            self.spread.push(brightest.saturating_sub(darkest));
+        for row in 0..CELL_ROWS {
+            self.measure_row_of_cells(shrunk, span(row, CELL_ROWS, high));
         }
         self.inner = Inner::of(shrunk, &self.fine);
         true
+    }
+
+    /// Adds up whole lines column by column first, which can be done for many columns at once.
+    fn measure_row_of_cells(&mut self, shrunk: &Shrunk, rows: std::ops::Range<usize>) {
+        let (wide, high) = (shrunk.width, shrunk.height);
+        let mut sums = [0_u16; MOST_SHRUNK];
+        // At most 1,020 squared of each of some 17 lines.
+        let mut squares = [0_u32; MOST_SHRUNK];
+        let mut darkest = [u8::MAX; MOST_SHRUNK];
+        let mut brightest = [0_u8; MOST_SHRUNK];
+        for y in rows.clone() {
+            let line = |y: usize| &shrunk.pixels[y * wide..(y + 1) * wide];
+            let here = line(y);
+            for ((sum, (dark, bright)), &pixel) in sums
+                .iter_mut()
+                .zip(darkest.iter_mut().zip(&mut brightest))
+                .zip(here)
+            {
+                *sum = sum.wrapping_add(u16::from(pixel));
+                *dark = pixel.min(*dark);
+                *bright = pixel.max(*bright);
+            }
+            if y == 0 || y + 1 == high {
+                continue;
+            }
+            let beside = here.iter().zip(&here[1..]).zip(&here[2..]);
+            let across = line(y - 1)[1..].iter().zip(&line(y + 1)[1..]);
+            for ((square, ((left, middle), right)), (up, down)) in
+                squares[1..].iter_mut().zip(beside).zip(across)
+            {
+                let level = |pixel: &u8| i16::from(*pixel);
+                let laplacian = level(up)
+                    .wrapping_add(level(down))
+                    .wrapping_add(level(left))
+                    .wrapping_add(level(right))
+                    .wrapping_sub(level(middle).wrapping_mul(4));
+                let laplacian = i32::from(laplacian);
+                *square = square.wrapping_add(laplacian.wrapping_mul(laplacian) as u32);
+            }
+        }
+        for column in 0..CELL_COLUMNS {
+            let columns = span(column, CELL_COLUMNS, wide);
+            let count = (columns.len() * rows.len()).max(1) as f32;
+            let sum = sums[columns.clone()]
+                .iter()
+                .map(|&sum| u32::from(sum))
+                .sum::<u32>();
+            // The first and the last column have no Laplacian.
+            let square = squares[columns.clone()]
+                .iter()
+                .map(|&sum| u64::from(sum))
+                .sum::<u64>();
+            let darkest = darkest[columns.clone()].iter().min().copied().unwrap_or(u8::MAX);
+            let brightest = brightest[columns].iter().max().copied().unwrap_or(0);
+            self.means.push(sum as f32 / count);
+            self.fine.push(square as f32 / count);
+            self.spread.push(brightest.saturating_sub(darkest));
+        }
     }
 
     pub(crate) fn same_size(&self, width: usize, height: usize) -> bool {
@@ -204,12 +257,16 @@ pub(crate) fn still_share(now: &Shrunk, before: &Shrunk, limit: f32) -> f32 {
 /// Mean distance of both chroma planes from grey, in levels, on every fourth pixel of every fourth row.
 pub(crate) fn colour(chroma: &[LumaPlane<'_>; 2]) -> f32 {
     let (mut sum, mut count) = (0_u64, 0_u64);
+    let away = |value: &u8| u32::from(value.abs_diff(128));
     for plane in chroma {
         for y in (0..plane.height()).step_by(4) {
-            for &value in plane.row(y).iter().step_by(4) {
-                sum += u64::from(value.abs_diff(128));
-                count += 1;
-            }
+            let (fours, rest) = plane.row(y).as_chunks::<4>();
+            let last = rest.first().map_or(0, away);
+            let row = fours
+                .iter()
+                .fold(last, |sum, four| sum.wrapping_add(away(&four[0])));
+            sum += u64::from(row);
+            count += fours.len() as u64 + u64::from(!rest.is_empty());
         }
     }
     sum as f32 / count.max(1) as f32

@@ -1,7 +1,7 @@
 //! What is left of a motion without its strongest swings.
 
 /// Swings that are taken out: one for a lamp, two for a wheel.
-const SWINGS: usize = 3;
+pub(crate) const SWINGS: usize = 3;
 /// Steps of the power iteration for each.
 const STEPS: usize = 6;
 /// What is left of a cell counts from here on, levels; less may come from noise and rounding.

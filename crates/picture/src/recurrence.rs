@@ -26,6 +26,8 @@ const ZONES: usize = ZONE_COLUMNS * ZONE_ROWS;
 const ZONE_SUMS: usize = 12;
 /// and of a sketch.
 const SUMS: usize = ZONES * ZONE_SUMS;
+/// Where, beside the sums of a zone, those begin that are taken away.
+const TAKEN: usize = 16;
 /// Length of the sums of a zone as they are kept.
 const LENGTH: f32 = 100.0;
 /// Pictures that are kept: ten minutes of five a second, and a little.
@@ -126,6 +128,9 @@ pub(crate) struct Recurrences {
     /// Sketches of the differences, in a ring; each has `SUMS` numbers and a time.
     sums: Vec<i8>,
     times: Vec<UtcMicros>,
+    /// Products of the sketches with themselves, in the same order.
+    #[serde(default)]
+    squares: Vec<i32>,
     newest: usize,
     at: Option<UtcMicros>,
     /// Zones that changed, in the mean.
@@ -136,6 +141,20 @@ pub(crate) struct Recurrences {
     found: usize,
     /// Periods that the place is known for, bins; the latest last.
     habits: Vec<u16>,
+    /// Of each pixel of each zone the sum that it belongs to, and `TAKEN` more where it is taken away from it; drawn again
+    /// when it is not there.
+    #[serde(skip)]
+    places: Places,
+}
+
+/// Follows from the size of the pictures; no part of the state.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<u8>);
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Recurrences {
@@ -159,6 +178,9 @@ impl Recurrences {
             return self.found as i64 * BIN;
         }
         self.at = Some(at);
+        if self.places.0.is_empty() {
+            self.draw();
+        }
         let sums = self.sketch(shrunk);
         self.before.clone_from(&shrunk.pixels);
         self.compare(at, since, &sums);
@@ -184,11 +206,32 @@ impl Recurrences {
         kept <= LONGEST
             && (self.newest < kept || kept == 0)
             && self.sums.len() == kept * SUMS
+            && self.squares.len() == kept
             && (self.at.is_none()
                 || (self.periods.len() == BINS
                     && self.width.checked_mul(self.height) == Some(self.before.len())))
             && self.found < BINS
             && self.habits.len() <= MOST_HABITS
+    }
+
+    /// Draws for each pixel of each zone which of its sums it belongs to, and whether it is taken away from it.
+    fn draw(&mut self) {
+        let edge = self.height / 9;
+        let inner = self.height - 2 * edge;
+        let mut chance = 1_u32;
+        let pixels: usize = (0..ZONES)
+            .map(|zone| {
+                let columns = span(zone % ZONE_COLUMNS, ZONE_COLUMNS, self.width);
+                columns.len() * span(zone / ZONE_COLUMNS, ZONE_ROWS, inner).len()
+            })
+            .sum();
+        self.places.0.clear();
+        self.places.0.extend((0..pixels).map(|_| {
+            // W. Press et al., Numerical Recipes, 7.1: the upper bits are good.
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let taken = if (chance >> 15) & 2 == 0 { 0 } else { TAKEN as u8 };
+            (((chance >> 20) * ZONE_SUMS as u32) >> 12) as u8 + taken
+        }));
     }
 
     /// The difference to the picture before.
@@ -197,21 +240,28 @@ impl Recurrences {
         // Without the rows in which cameras write time and place.
         let edge = shrunk.height / 9;
         let inner = shrunk.height - 2 * edge;
-        let mut chance = 1_u32;
+        let mut places = self.places.0.iter();
         for zone in 0..ZONES {
             let columns = span(zone % ZONE_COLUMNS, ZONE_COLUMNS, shrunk.width);
-            let own = &mut sums[zone * ZONE_SUMS..(zone + 1) * ZONE_SUMS];
+            // Those that are added come first, those that are taken away after them.
+            let mut own = [0_i32; 32];
             for y in span(zone / ZONE_COLUMNS, ZONE_ROWS, inner) {
                 let start = (y + edge) * shrunk.width;
                 let line = start + columns.start..start + columns.end;
-                for (&now, &before) in shrunk.pixels[line.clone()].iter().zip(&self.before[line]) {
-                    // W. Press et al., Numerical Recipes, 7.1: the upper bits are good.
-                    chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let change = (i16::from(now) - i16::from(before)).clamp(-MOST_CHANGE, MOST_CHANGE);
-                    let sign = 1 - ((chance >> 15) & 2) as i32;
-                    let place = ((chance >> 20) * ZONE_SUMS as u32) >> 12;
-                    own[place as usize] += sign * i32::from(change);
+                let pixels = shrunk.pixels[line.clone()].iter().zip(&self.before[line]);
+                for ((&now, &before), &place) in pixels.zip(places.by_ref()) {
+                    let change = i16::from(now).wrapping_sub(i16::from(before));
+                    let sum = &mut own[usize::from(place % 32)];
+                    *sum = sum.wrapping_add(i32::from(change.clamp(-MOST_CHANGE, MOST_CHANGE)));
                 }
+            }
+            let (added, taken) = own.split_at(TAKEN);
+            for (sum, (added, taken)) in sums[zone * ZONE_SUMS..]
+                .iter_mut()
+                .zip(added.iter().zip(taken))
+                .take(ZONE_SUMS)
+            {
+                *sum = added.wrapping_sub(*taken);
             }
         }
         let mut kept = [0_i8; SUMS];
@@ -234,26 +284,30 @@ impl Recurrences {
         const SQUARE: f32 = LENGTH * LENGTH;
         let part = (since as f32 / AVERAGED).min(0.5);
         self.zones += part * (product(sums, sums) as f32 / SQUARE - self.zones);
-        for (before, time) in self.sums.chunks_exact(SUMS).zip(&self.times) {
+        let (sketches, _) = self.sums.as_chunks::<SUMS>();
+        for ((before, &square), time) in sketches.iter().zip(&self.squares).zip(&self.times) {
             let bin = ((at.micros_since(*time) + BIN / 2) / BIN) as usize;
             let Some(period) = self.periods.get_mut(bin) else {
                 continue;
             };
             period.product += part * (product(sums, before) as f32 / SQUARE - period.product);
-            period.zones += part * (product(before, before) as f32 / SQUARE - period.zones);
+            period.zones += part * (square as f32 / SQUARE - period.zones);
             period.pictures = period.pictures.saturating_add(1);
         }
     }
 
     fn remember(&mut self, at: UtcMicros, sums: &[i8; SUMS]) {
+        let square = product(sums, sums);
         if self.times.len() < LONGEST {
             self.newest = self.times.len();
             self.times.push(at);
+            self.squares.push(square);
             self.sums.extend_from_slice(sums);
             return;
         }
         self.newest = (self.newest + 1) % LONGEST;
         self.times[self.newest] = at;
+        self.squares[self.newest] = square;
         self.sums[self.newest * SUMS..(self.newest + 1) * SUMS].copy_from_slice(sums);
     }
 
@@ -457,10 +511,12 @@ fn is_multiple(bin: usize, of: usize) -> bool {
     bin.abs_diff(times * of) <= 1 + times / 4
 }
 
-fn product(one: &[i8], other: &[i8]) -> i32 {
-    one.iter()
-        .zip(other)
-        .fold(0, |sum, (&one, &other)| sum + i32::from(one) * i32::from(other))
+/// At most 144 times 100 squared. It wraps only in name: a check at every addition would keep the compiler from adding
+/// many at once.
+fn product(one: &[i8; SUMS], other: &[i8; SUMS]) -> i32 {
+    one.iter().zip(other).fold(0_i32, |sum, (&one, &other)| {
+        sum.wrapping_add(i32::from(one).wrapping_mul(i32::from(other)))
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The views that a camera is known by, one for each light, and how a picture compares with them.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{CELL_COLUMNS, CELLS, cells, has_text, median};
 use crate::look::{Look, noise};
+use crate::slopes::{Products, inner, slopes};
 
 /// Views that are kept: day, dusk, night, each with this and that lamp.
 const MOST_VIEWS: usize = 8;
@@ -70,13 +73,14 @@ impl Reference {
     /// None where the picture has too little structure to be known again.
     pub(crate) fn new(look: &Look, colour: f32) -> Option<Self> {
         let mut structure = vec![0.0; CELLS];
+        let mut energies = Energies::NONE;
         for (cell, columns, rows) in cells(look.width, look.height) {
-            let (mut energy, mut count) = (0_i64, 0_u32);
-            for_inner(&columns, &rows, look.width, look.height, |offset| {
-                let (right, down) = gradient(&look.luma, offset, look.width);
-                energy += i64::from(right * right + down * down);
-                count += 1;
-            });
+            if cell % CELL_COLUMNS == 0 {
+                energies = Energies::of(&look.luma, &look.luma, &rows, look.width, look.height);
+            }
+            let inside = inner(&columns, look.width);
+            let energy = energies.own.within(&inside);
+            let count = inside.len() * inner(&rows, look.height).len();
             structure[cell] = energy as f32 / count.max(1) as f32;
         }
         let reference = Self {
@@ -107,31 +111,25 @@ impl Reference {
         let noise_gradient = 0.8 * noise;
         let mut evenness = [Evenness::Uneven; CELLS];
         let mut details = Vec::with_capacity(CELLS);
+        let mut energies = Energies::NONE;
         for (cell, columns, rows) in cells(self.width, self.height) {
             if has_text(cell) {
                 continue;
             }
+            if cell % CELL_COLUMNS == 0 {
+                energies = Energies::of(&look.luma, &self.luma, &rows, self.width, self.height);
+            }
+            let inside = inner(&columns, self.width);
+            let count = inside.len() * inner(&rows, self.height).len();
+            let own = energies.own.within(&inside);
+            let other = energies.other.within(&inside);
+            let common = energies.common.within(&inside);
             if !self.has_structure(cell) {
-                let (mut energy, mut count) = (0_i64, 0_u32);
-                for_inner(&columns, &rows, self.width, self.height, |offset| {
-                    let (right, down) = gradient(&look.luma, offset, self.width);
-                    energy += i64::from(right * right + down * down);
-                    count += 1;
-                });
-                if energy as f32 <= NOISE * count as f32 {
+                if own as f32 <= NOISE * count as f32 {
                     evenness[cell] = Evenness::Even;
                 }
                 continue;
             }
-            let (mut own, mut other, mut common, mut count) = (0_i64, 0_i64, 0_i64, 0_u32);
-            for_inner(&columns, &rows, self.width, self.height, |offset| {
-                let (right, down) = gradient(&look.luma, offset, self.width);
-                let (was_right, was_down) = gradient(&self.luma, offset, self.width);
-                own += i64::from(right * right + down * down);
-                other += i64::from(was_right * was_right + was_down * was_down);
-                common += i64::from(right * was_right + down * was_down);
-                count += 1;
-            });
             structured += 1;
             let likeness =
                 common.unsigned_abs() as f32 / ((own as f32).sqrt() * (other as f32).sqrt()).max(1.0);
@@ -227,26 +225,32 @@ fn hidden(evenness: &[Evenness; CELLS]) -> u32 {
     most
 }
 
-/// The inner pixels of a cell, as offsets.
-fn for_inner(
-    columns: &std::ops::Range<usize>,
-    rows: &std::ops::Range<usize>,
-    width: usize,
-    height: usize,
-    mut visit: impl FnMut(usize),
-) {
-    for y in rows.start.max(1)..rows.end.min(height - 1) {
-        for x in columns.start.max(1)..columns.end.min(width - 1) {
-            visit(y * width + x);
-        }
-    }
+/// Energies of the slopes of two pictures over a row of cells.
+struct Energies {
+    own: Products,
+    other: Products,
+    common: Products,
 }
 
-fn gradient(luma: &[i16], offset: usize, width: usize) -> (i32, i32) {
-    (
-        i32::from(luma[offset + 1]) - i32::from(luma[offset - 1]),
-        i32::from(luma[offset + width]) - i32::from(luma[offset - width]),
-    )
+impl Energies {
+    const NONE: Self = Self {
+        own: Products::NONE,
+        other: Products::NONE,
+        common: Products::NONE,
+    };
+
+    /// Over the inner pixels of the lines `rows` of two pictures of the same size.
+    fn of(one: &[i16], two: &[i16], rows: &Range<usize>, width: usize, height: usize) -> Self {
+        let mut energies = Self::NONE;
+        for y in inner(rows, height) {
+            for (now, was) in slopes(one, width, y).iter().zip(&slopes(two, width, y)) {
+                energies.own.add(now, now);
+                energies.other.add(was, was);
+                energies.common.add(now, was);
+            }
+        }
+        energies
+    }
 }
 
 /// The views of one camera.

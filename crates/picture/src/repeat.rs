@@ -4,13 +4,14 @@
 //! counts how long the signatures have agreed with those one period before. A period is believed when they have
 //! agreed over the whole of it and six seconds more, when enough happened in that time, when few other periods
 //! agree as well, and when what happened is more than a few steady swings: a blinking lamp or a turning wheel
-//! comes back too.
+//! comes back too. How alike it must be depends on how many pictures tell: of eight, of which three swings are taken
+//! out, some are alike by chance.
 
 use mineseal_domain::UtcMicros;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::span;
-use crate::modes::agreement;
+use crate::modes::{SWINGS, agreement};
 use crate::shrunk::Shrunk;
 
 const COLUMNS: usize = 12;
@@ -20,7 +21,9 @@ pub(crate) const SIGNS: usize = COLUMNS * ROWS;
 /// Length of a slot of time, microseconds.
 const SLOT: i64 = 500_000;
 /// Longest period, slots: ten minutes and a little, for the edges of both signatures.
-const LONGEST: usize = 1_204;
+const LONGEST_PERIOD: usize = 1_204;
+/// Slots that are kept: half a minute more, which the longest periods are tested by.
+const LONGEST: usize = 1_268;
 /// Shortest period, slots: two seconds.
 const SHORTEST: usize = 4;
 /// Slots beyond one period that must agree too.
@@ -41,8 +44,10 @@ const MOST_DOUBTS: u8 = 9;
 const MOST_RIVALS: f32 = 0.12;
 /// Slots that the last test looks at, at most.
 const LONGEST_TEST: usize = 240;
-/// What happened must agree to this degree without its three strongest swings.
+/// What happened must agree to this degree without its three strongest swings,
 const AGREEMENT: f32 = 0.2;
+/// and by so many standard deviations of what chance gives.
+const STANDS_OUT: f32 = 3.0;
 /// So many slots beside the period it must agree less,
 const BESIDE: usize = 3;
 /// by this at least.
@@ -56,6 +61,9 @@ struct Ring {
     high: Vec<u8>,
     /// Busy cells of each slot.
     busy: Vec<u8>,
+    /// Whether each slot had a picture of its own.
+    #[serde(default)]
+    seen: Vec<bool>,
     newest: usize,
 }
 
@@ -64,12 +72,13 @@ impl Ring {
         self.busy.len()
     }
 
-    fn push(&mut self, low: &[u8], high: &[u8], busy: u8) {
+    fn push(&mut self, low: &[u8], high: &[u8], busy: u8, seen: bool) {
         if self.len() < LONGEST {
             self.newest = self.len();
             self.low.extend_from_slice(low);
             self.high.extend_from_slice(high);
             self.busy.push(busy);
+            self.seen.push(seen);
             return;
         }
         self.newest = (self.newest + 1) % LONGEST;
@@ -77,11 +86,17 @@ impl Ring {
         self.low[cells.clone()].copy_from_slice(low);
         self.high[cells].copy_from_slice(high);
         self.busy[self.newest] = busy;
+        self.seen[self.newest] = seen;
+    }
+
+    /// Where the slot `back` slots before the newest is.
+    fn place(&self, back: usize) -> usize {
+        (self.newest + self.len() - back % self.len()) % self.len()
     }
 
     /// Darkest, brightest and busy cells of the slot `back` slots before the newest.
     fn sign(&self, back: usize) -> (&[u8], &[u8], u8) {
-        let place = (self.newest + self.len() - back % self.len()) % self.len();
+        let place = self.place(back);
         let cells = place * SIGNS..(place + 1) * SIGNS;
         (&self.low[cells.clone()], &self.high[cells], self.busy[place])
     }
@@ -90,6 +105,7 @@ impl Ring {
         self.len() <= LONGEST
             && (self.newest < self.len() || self.len() == 0)
             && [self.low.len(), self.high.len()] == [self.len() * SIGNS; 2]
+            && self.seen.len() == self.len()
     }
 }
 
@@ -111,6 +127,9 @@ struct Slot {
     high: Vec<u8>,
     /// Busy cells.
     busy: u8,
+    /// Whether it had a picture of its own.
+    #[serde(default)]
+    seen: bool,
 }
 
 /// Finds footage that comes back.
@@ -178,7 +197,7 @@ impl Repeats {
                 mean: vec![0; SIGNS],
                 low: vec![u8::MAX; SIGNS],
                 high: vec![0; SIGNS],
-                busy: 0,
+                ..Slot::default()
             };
         }
         // Without the rows in which cameras write time and place.
@@ -217,8 +236,9 @@ impl Repeats {
                 *mean = level as u8;
             }
         }
-        self.frames = 0;
         let mut now = std::mem::take(&mut self.filling);
+        now.seen = self.frames > 0;
+        self.frames = 0;
         if now.mean.len() != SIGNS {
             return;
         }
@@ -246,11 +266,11 @@ impl Repeats {
         };
         let low = of(|slot| &slot.low, u8::min);
         let high = of(|slot| &slot.high, u8::max);
-        let busy = middle.busy;
+        let (busy, seen) = (middle.busy, middle.seen);
         if self.ring.len() < LONGEST {
             self.periods.push(Period::default());
         }
-        self.ring.push(&low, &high, busy);
+        self.ring.push(&low, &high, busy, seen);
     }
 
     fn compare(&mut self, slot: &Slot) {
@@ -303,7 +323,7 @@ impl Repeats {
             self.rest -= 1;
             return;
         }
-        let all = SHORTEST..self.ring.len() + 2;
+        let all = SHORTEST..(self.ring.len() + 2).min(LONGEST_PERIOD + 1);
         let agreeing: Vec<usize> = all.clone().filter(|&length| self.agrees(length)).collect();
         let Some(&first) = agreeing.first() else {
             return;
@@ -337,20 +357,28 @@ impl Repeats {
         }
     }
 
-    /// Whether what came back is more than a few swings.
+    /// Whether what came back is more than a few swings, and more than chance makes of so few pictures.
     fn is_rich(&self, length: usize) -> bool {
+        let ring = &self.ring;
         let slots = LONGEST_TEST
             .min(self.periods[length - 2].agreed as usize)
-            .min(self.ring.len());
-        let available = self.ring.len().saturating_sub(length + BESIDE).min(slots);
-        if available < 8 {
-            // The ring is shorter than two periods: compare what there is of the latest slots.
-            return self.ring.len() >= length;
+            .min(ring.len().saturating_sub(length + BESIDE));
+        // A slot without a picture shows the one before, which is no evidence: looked at once a second, half of them.
+        let backs: Vec<usize> = (0..slots)
+            .filter(|&back| ring.seen[ring.place(back)] && ring.seen[ring.place(back + length)])
+            .collect();
+        // What is left of so many rows without the swings. Each picture counts for one number, though it has many cells:
+        // what moves changes several at once.
+        let free = backs.len().saturating_sub(SWINGS);
+        let least = AGREEMENT.max(STANDS_OUT / (free.max(1) as f32).sqrt());
+        if least >= 1.0 {
+            return false;
         }
         let rows = |shift: usize| -> Vec<f32> {
-            (0..available)
-                .flat_map(|back| {
-                    let (low, high, _) = self.ring.sign(back + shift);
+            backs
+                .iter()
+                .flat_map(|&back| {
+                    let (low, high, _) = ring.sign(back + shift);
                     low.iter()
                         .zip(high)
                         .map(|(&low, &high)| (f32::from(low) + f32::from(high)) / 2.0)
@@ -360,7 +388,7 @@ impl Repeats {
         let at = |shift: usize| agreement(rows(0), rows(shift), SIGNS);
         let agreed = at(length);
         // Whatever moves slowly is like itself a little later, too: a return is sharper than that.
-        agreed >= AGREEMENT
+        agreed >= least
             && [length - BESIDE, length + BESIDE]
                 .into_iter()
                 .all(|beside| at(beside) <= agreed - SHARPNESS)

@@ -53,11 +53,11 @@ struct Sign {
 
 impl Sign {
     fn same(&self, other: &Self) -> bool {
-        let (mut count, mut unlike) = (0, 0);
+        let (mut count, mut unlike) = (0_u32, 0_u32);
         for word in 0..WORDS {
             let both = self.counts[word] & other.counts[word];
-            count += both.count_ones();
-            unlike += ((self.signs[word] ^ other.signs[word]) & both).count_ones();
+            count = count.wrapping_add(both.count_ones());
+            unlike = unlike.wrapping_add(((self.signs[word] ^ other.signs[word]) & both).count_ones());
         }
         count >= LEAST_SIGNS && unlike * 5 <= count * OF_FIVE
     }

@@ -1,16 +1,18 @@
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use mineseal_domain::{UtcMicros, ViewMeasures};
 use serde::{Deserialize, Serialize};
 
 use crate::LumaPlane;
-use crate::cells::{CELLS, cells, has_text, median};
-use crate::look::{Inner, Look, colour, still_share};
+use crate::cells::{CELL_COLUMNS, CELLS, cells, has_text, median};
+use crate::look::{Inner, Look, MOST_COLUMNS, colour, still_share};
 use crate::recurrence::Recurrences;
 use crate::reference::{Comparison, Reference, References};
 use crate::repeat::Repeats;
 use crate::residue::Residues;
 use crate::shrunk::Shrunk;
+use crate::slopes::{Products, inner, slopes};
 
 /// Mean absolute difference below which a cell is still, levels. Noise of a living sensor, averaged over the
 /// pixels of one shrunk pixel, gives several times this.
@@ -298,26 +300,16 @@ impl ViewMeter {
     fn shift(&self, look: &Look) -> [f32; 2] {
         let (width, height) = (self.width, self.height);
         let (mut rights, mut downs) = (Vec::with_capacity(CELLS), Vec::with_capacity(CELLS));
+        let mut changes = Changes::NONE;
         for (cell, columns, rows) in cells(width, height) {
             if has_text(cell) {
                 continue;
             }
-            let (mut xx, mut xy, mut yy, mut xt, mut yt) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
-            for y in rows.start.max(1)..rows.end.min(height - 1) {
-                for x in columns.start.max(1)..columns.end.min(width - 1) {
-                    let offset = y * width + x;
-                    let mean = |offset: usize| i32::from(self.background[offset]);
-                    let right = mean(offset + 1) - mean(offset - 1);
-                    let down = mean(offset + width) - mean(offset - width);
-                    let change = i32::from(look.luma[offset]) * PARTS - mean(offset);
-                    xx += i64::from(right) * i64::from(right);
-                    xy += i64::from(right) * i64::from(down);
-                    yy += i64::from(down) * i64::from(down);
-                    xt += i64::from(right) * i64::from(change);
-                    yt += i64::from(down) * i64::from(change);
-                }
+            if cell % CELL_COLUMNS == 0 {
+                changes = Changes::of(&self.background, &look.luma, &rows, width, height);
             }
-            let [xx, xy, yy, xt, yt] = [xx, xy, yy, xt, yt].map(|sum| sum as f32);
+            let inside = inner(&columns, width);
+            let [xx, xy, yy, xt, yt] = changes.0.each_ref().map(|sums| sums.within(&inside) as f32);
             let (determinant, trace) = (xx * yy - xy * xy, xx + yy);
             // Two directions of edges, well above the noise: 32nds of a level, squared, over some 25 pixels.
             if trace < 200_000.0 || determinant < 0.02 * trace * trace {
@@ -339,6 +331,38 @@ impl ViewMeter {
             }
             (pixels / width as f32).clamp(-0.2, 0.2)
         })
+    }
+}
+
+/// Products of the slopes of the background and of what changed against it, over a row of cells: slope to the right
+/// squared, times the one down, that one squared; change times either.
+struct Changes([Products; 5]);
+
+impl Changes {
+    const NONE: Self = Self([Products::NONE; 5]);
+
+    /// Over the inner pixels of the lines `rows`, of a background in eighths of what `luma` is in.
+    fn of(background: &[i16], luma: &[i16], rows: &Range<usize>, width: usize, height: usize) -> Self {
+        let mut changes = Self::NONE;
+        let [xx, xy, yy, xt, yt] = &mut changes.0;
+        for y in inner(rows, height) {
+            let [right, down] = slopes(background, width, y);
+            let pixels = y * width + 1..(y + 1) * width - 1;
+            let mut change = [0; MOST_COLUMNS];
+            for ((to, mean), now) in change
+                .iter_mut()
+                .zip(&background[pixels.clone()])
+                .zip(&luma[pixels])
+            {
+                *to = now.wrapping_mul(PARTS as i16).wrapping_sub(*mean);
+            }
+            xx.add(&right, &right);
+            xy.add(&right, &down);
+            yy.add(&down, &down);
+            xt.add(&right, &change);
+            yt.add(&down, &change);
+        }
+        changes
     }
 }
 

@@ -78,6 +78,14 @@ fn half_an_ordinary_hour_is_without_fault() {
     assert_eq!(camera.run(|_, _| {}), []);
 }
 
+/// A gate by night with a lamp that blinks every three seconds, looked at once a second, was once called a replay with a
+/// period of two and a half seconds when a lorry came: eight pictures, every second one of them made up, less three swings.
+#[test]
+fn eight_pictures_are_too_few_for_a_replay() {
+    let mut camera = OrdinaryDay::new(SceneKind::VehicleGate, 101, 4.0);
+    assert_eq!(camera.run_within(10_790..11_690, |_, _| {}), []);
+}
+
 /// Faults that were missed once, with seeds that nothing was adjusted to.
 #[test]
 fn faults_in_poor_light_and_through_an_encoder_are_found() {

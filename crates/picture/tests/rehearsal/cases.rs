@@ -127,10 +127,19 @@ impl OrdinaryDay {
     }
 
     /// Looks at all of it; returns what was said wrongly: seconds, and what.
-    pub(crate) fn run(&mut self, mut each: impl FnMut(u64, &Watch)) -> Vec<(u64, HealthCondition)> {
+    pub(crate) fn run(&mut self, each: impl FnMut(u64, &Watch)) -> Vec<(u64, HealthCondition)> {
+        self.run_within(0..self.frames(), each)
+    }
+
+    /// The same of some of its seconds, as a camera that was not looked at before.
+    pub(crate) fn run_within(
+        &mut self,
+        seconds: std::ops::Range<u64>,
+        mut each: impl FnMut(u64, &Watch),
+    ) -> Vec<(u64, HealthCondition)> {
         let mut watch = Watch::default();
         let mut said = Vec::new();
-        for second in 0..self.frames() {
+        for second in seconds {
             self.render(second);
             let picture = std::mem::take(&mut self.picture);
             watch.see(
