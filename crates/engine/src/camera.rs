@@ -22,7 +22,7 @@ const POST_SCORE: f32 = 0.4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CameraState {
     pub(crate) reading: Option<Reading>,
-    /// The mine's time when a frame of it came last, or when it was registered.
+    /// The mine's time when a whole frame of it came last, or when it was registered.
     pub(crate) heard_at: UtcMicros,
     pub(crate) silent: bool,
     #[serde(default)]
@@ -83,7 +83,7 @@ impl CameraState {
             judged.signals.push(Signal::Belt { running: false });
         }
         if camera.analyses.contains(&Analysis::PostOccupancy) {
-            if !input.model.is_empty() {
+            if !input.model.is_empty() && !input.corrupt {
                 self.judge_post(camera, input, &mut judged);
             }
         } else if self.post != PostJudge::new() {

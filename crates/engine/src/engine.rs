@@ -190,7 +190,10 @@ impl MineEngine {
         } else {
             self.clock.advance(input.captured_at)
         };
-        self.follow_registration(registration, advance, Some(&input.camera), &mut outputs);
+        self.statistics.corrupt += u64::from(input.corrupt);
+        // A camera of which nothing whole comes for a minute is as good as silent, and told as such.
+        let heard = (!input.corrupt).then_some(&input.camera);
+        self.follow_registration(registration, advance, heard, &mut outputs);
 
         let revision = self.ledger.revision();
         let moment = Moment {
@@ -225,7 +228,7 @@ impl MineEngine {
     }
 
     /// Takes the policy and the cameras that hold now, and finds the cameras that are silent. `heard` is the one
-    /// whose frame has just come.
+    /// whose whole frame has just come.
     fn follow_registration(
         &mut self,
         registration: &MineRegistration,

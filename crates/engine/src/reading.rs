@@ -99,8 +99,9 @@ impl Reading {
         self.sequence = input.sequence;
         self.captured_at = input.captured_at;
         let mut counted = self.arrange(camera, input);
-        // A frame that no detector saw says nothing about who is in it.
-        if self.lines.is_empty() || input.model.is_empty() {
+        // A frame that no detector saw says nothing about who is in it, and one that the decoder could not read whole
+        // says what may not be true. Those before and after it are followed as if it had been left out.
+        if self.lines.is_empty() || input.model.is_empty() || input.corrupt {
             return counted;
         }
         if self.model != input.model {

@@ -22,6 +22,8 @@ pub struct Statistics {
     pub clock_set_back: u64,
     /// Taken although it claims to be taken after it was published: its time moves nothing but its own camera.
     pub time_ahead: u64,
+    /// Taken, but nobody is followed in it: the decoder met errors, so that what was found may not be there.
+    pub corrupt: u64,
     /// Crossings, of people and vehicles.
     pub crossings: u64,
     /// Reports of the positioning system that were compared with the count.
@@ -33,7 +35,7 @@ pub struct Statistics {
 impl Statistics {
     /// Every count with its name, in the order of the fields.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 12] {
+    pub fn named(&self) -> [(&'static str, u64); 13] {
         [
             ("frames", self.frames),
             ("unknown_mine", self.unknown_mine),
@@ -44,6 +46,7 @@ impl Statistics {
             ("time_back", self.time_back),
             ("clock_set_back", self.clock_set_back),
             ("time_ahead", self.time_ahead),
+            ("corrupt", self.corrupt),
             ("crossings", self.crossings),
             ("positioning_compared", self.positioning_compared),
             ("positioning_too_old", self.positioning_too_old),

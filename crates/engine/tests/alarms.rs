@@ -509,3 +509,25 @@ fn a_camera_that_is_no_longer_registered_is_forgotten_with_its_alarms() {
     let outputs = run(&mut engine, &fewer, &seconds(1, 61, 70, |_| {}), 70);
     assert_eq!(told(&outputs), ["CameraOffline Cleared 0"; 2]);
 }
+
+#[test]
+fn a_camera_of_which_nothing_whole_comes_is_offline() {
+    let registration = registration(MineState::Producing);
+    let mut engine = engine();
+    for camera in 1..=3 {
+        run(&mut engine, &registration, &[frame(camera, 1, 0)], 0);
+    }
+    // The second goes on, damaged; the first is whole, the third is silent.
+    let mut inputs = seconds(1, 1, 70, |_| {});
+    inputs.extend(seconds(2, 1, 70, |input| input.corrupt = true));
+    inputs.sort_by_key(|input| (input.captured_at, input.camera.clone()));
+    let outputs = run(&mut engine, &registration, &inputs, 0);
+    let silent = [
+        "车辆出入口：摄像仪离线，收不到视频 None",
+        "主运输皮带机头：摄像仪离线，收不到视频 None",
+    ];
+    assert_eq!(lines_of_offline(&outputs), silent);
+    assert_eq!(engine.statistics().corrupt, inputs.len() as u64 / 2);
+    let outputs = run(&mut engine, &registration, &[frame(2, 1, 705)], 99);
+    assert_eq!(lines_of_offline(&outputs), ["车辆出入口：摄像仪恢复在线 None"]);
+}

@@ -495,3 +495,61 @@ fn ten_thousand_boxes_take_bounded_time_and_state() {
     let bytes = engine.encode_state().unwrap().len();
     assert!(bytes < 4_000_000, "{bytes} bytes");
 }
+
+#[test]
+fn what_the_decoder_could_not_read_whole_is_not_counted_and_not_kept_quiet() {
+    let registration = registration(MineState::Producing);
+    let walkers = [Walker::person(5, true, 200.0), Walker::person(60, false, 200.0)];
+    let spoilt = |which: fn(i64) -> bool| {
+        let mut inputs = walk(1, 1, 0..120, &walkers);
+        for input in &mut inputs {
+            input.corrupt = which(input.sequence);
+        }
+        let mut engine = MineEngine::new(mine_code());
+        let outputs = run(&mut engine, &registration, &inputs, 0);
+        let crossings: Vec<_> = crossings(&outputs)
+            .iter()
+            .map(|crossing| (crossing.direction, crossing.from_sequence, crossing.to_sequence))
+            .collect();
+        (crossings, engine.statistics())
+    };
+    // Nobody is believed to have crossed on the word of damaged frames alone, and each of them is told.
+    let (crossings, statistics) = spoilt(|_| true);
+    assert!(crossings.is_empty(), "{crossings:?}");
+    assert_eq!(statistics.corrupt, 120);
+    // Two frames of five are damaged: the whole ones between them show both crossings.
+    let (crossings, statistics) = spoilt(|sequence| sequence % 5 < 2);
+    assert_eq!(statistics.corrupt, 48);
+    let ways: Vec<_> = crossings.iter().map(|(direction, ..)| *direction).collect();
+    assert_eq!(ways, [Direction::In, Direction::Out]);
+    for (_, from, to) in crossings {
+        assert!(
+            from % 5 >= 2 && to % 5 >= 2,
+            "{from} to {to} rests on a damaged frame"
+        );
+    }
+}
+
+#[test]
+fn boxes_of_a_damaged_frame_move_nobody() {
+    let registration = registration(MineState::Producing);
+    let walker = [Walker::person(5, true, 200.0)];
+    let whole = walk(1, 1, 0..60, &walker);
+    let mut ghosts = whole.clone();
+    let mut without = whole.clone();
+    for index in [20, 21, 30, 40] {
+        // Smeared pictures show somebody who is not there, on both sides of the line.
+        ghosts[index].corrupt = true;
+        for y in [150.0, 330.0] {
+            ghosts[index]
+                .boxes
+                .push(standing(ObjectClass::Person, 300.0, y, 0.9));
+        }
+        without[index].corrupt = true;
+        without[index].boxes.clear();
+    }
+    let told = |inputs: &[_]| run(&mut MineEngine::new(mine_code()), &registration, inputs, 0);
+    let (ghosts, without) = (told(&ghosts), told(&without));
+    assert_eq!(crossings(&ghosts), crossings(&without));
+    assert_eq!(crossings(&ghosts).len(), 1);
+}

@@ -44,7 +44,7 @@ pub(crate) fn open(
             let mut options = Dictionary::new();
             options.set(
                 "rtsp_transport",
-                match settings.transport {
+                match address.transport().unwrap_or(settings.transport) {
                     Transport::Tcp => "tcp",
                     Transport::Udp => "udp",
                 },

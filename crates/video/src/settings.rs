@@ -22,7 +22,7 @@ pub struct OpenSettings {
     pub deadline: Duration,
     /// Decode key frames only.
     pub key_frames_only: bool,
-    /// For RTSP.
+    /// For RTSP, where the address does not say it.
     pub transport: Transport,
     /// Pictures a second in a folder of pictures, which says nothing about it itself.
     pub folder_frames_per_second: f64,

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::VideoError;
+use crate::{Transport, VideoError};
 
 /// Where pictures come from. Shown and debugged without user and password.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,10 +14,12 @@ pub enum Source {
     PictureFolder(PathBuf),
 }
 
-/// An `rtsp://` or `rtsps://` address, its user and password kept apart from what is shown.
+/// An `rtsp://`, `rtspu://` or `rtsps://` address, its user and password kept apart from what is shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtspAddress {
     scheme: String,
+    /// Where the address itself says how the packets travel.
+    transport: Option<Transport>,
     login: Option<String>,
     /// Host, port, path.
     place: String,
@@ -25,6 +27,8 @@ pub struct RtspAddress {
 
 impl Source {
     /// Reads an address as users write it: a path, a folder, an RTSP URL with or without `user:password@`.
+    ///
+    /// `rtspu://` asks for the pictures over UDP, as GStreamer's `rtspsrc` takes it.
     ///
     /// A path that does not exist is taken for a file; opening it says that it is missing.
     ///
@@ -36,7 +40,7 @@ impl Source {
         if let Some((scheme, rest)) = text.split_once("://") {
             let scheme = scheme.to_ascii_lowercase();
             return match scheme.as_str() {
-                "rtsp" | "rtsps" => RtspAddress::parse(&scheme, rest).map(Self::Rtsp),
+                "rtsp" | "rtspu" | "rtsps" => RtspAddress::parse(&scheme, rest).map(Self::Rtsp),
                 "file" => Ok(Self::of_path(PathBuf::from(rest))),
                 _ => Err(VideoError::UnsupportedAddress {
                     address: redacted(text),
@@ -110,16 +114,26 @@ impl RtspAddress {
         });
         Ok(Self {
             scheme: scheme.to_owned(),
+            transport: (scheme == "rtspu").then_some(Transport::Udp),
             login,
             place: place.to_owned(),
         })
     }
 
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        self.transport
+    }
+
     /// The address with its login, for FFmpeg only.
     pub(crate) fn with_login(&self) -> String {
+        let scheme = if self.transport.is_some() {
+            "rtsp"
+        } else {
+            self.scheme.as_str()
+        };
         match &self.login {
-            Some(login) => format!("{}://{login}@{}", self.scheme, self.place),
-            None => format!("{}://{}", self.scheme, self.place),
+            Some(login) => format!("{scheme}://{login}@{}", self.place),
+            None => format!("{scheme}://{}", self.place),
         }
     }
 }
@@ -245,6 +259,11 @@ mod tests {
                 "rtsp://cam/user=a&password=secret&channel=1",
                 "rtsp://cam/user=a&password=***&channel=1",
                 "rtsp://cam/user=a&password=secret&channel=1",
+            ),
+            (
+                "rtspu://admin:secret@cam/live",
+                "rtspu://cam/live",
+                "rtsp://admin:secret@cam/live",
             ),
         ] {
             let (is_shown, is_used) = rtsp(text);

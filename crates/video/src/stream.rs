@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use ffmpeg_next::codec::discard::Discard;
 use ffmpeg_next::error::EAGAIN;
@@ -11,6 +12,9 @@ use crate::{DecodedPicture, OpenSettings, Source, SourceFacts, VideoError, openi
 
 /// Packets in a row that give no picture, after which a source counts as broken.
 const FRUITLESS_PACKETS: u32 = 1000;
+/// The same for a live source that has given pictures, when they have come for no shorter than its deadline: a camera
+/// whose codec was changed while it was being read goes on sending, and nothing of it can be decoded any more.
+const FRUITLESS_LIVE_PACKETS: u32 = 50;
 /// A picture comes out of the decoder no more than this many packets after its own.
 const MOST_REORDERED: usize = 32;
 
@@ -28,6 +32,7 @@ pub(crate) struct StreamReader {
     damaged: bool,
     fruitless: u32,
     pictures: u64,
+    last_picture: Instant,
     draining: bool,
     /// The camera's own times of the last packets, by their timestamps.
     camera_times: VecDeque<(i64, i64)>,
@@ -92,6 +97,7 @@ impl StreamReader {
             damaged: false,
             fruitless: 0,
             pictures: 0,
+            last_picture: Instant::now(),
             draining: false,
             camera_times: VecDeque::new(),
             kept: None,
@@ -210,6 +216,7 @@ impl StreamReader {
         self.damaged = false;
         self.fruitless = 0;
         self.pictures += 1;
+        self.last_picture = Instant::now();
         let media_time = self.clock.media_time(frame.timestamp());
         let timestamp = frame.timestamp();
         let mut picture = DecodedPicture::new(frame, media_time, corrupt);
@@ -228,6 +235,15 @@ impl StreamReader {
     }
 
     fn check_fruit(&self) -> Result<(), VideoError> {
+        let deadline = self.settings.deadline;
+        if self.source.is_live()
+            && self.pictures > 0
+            && self.fruitless > FRUITLESS_LIVE_PACKETS
+            && self.last_picture.elapsed() > deadline
+        {
+            let reason = format!("its packets have given no picture for {deadline:?}");
+            return Err(self.broken(reason));
+        }
         if self.fruitless <= FRUITLESS_PACKETS {
             return Ok(());
         }

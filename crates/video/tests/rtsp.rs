@@ -164,6 +164,34 @@ fn another_size_in_mid_stream_goes_on() {
 }
 
 #[test]
+fn another_codec_in_mid_stream_is_an_error_and_then_the_new_one() {
+    let Some(server) = Server::start(&[]) else { return };
+    let source = server.source("swaps");
+    let mut reader = VideoReader::open(&source, &settings(3)).unwrap();
+    assert_eq!(reader.facts().codec, "h264");
+    let (mut pictures, mut last) = (0, -1);
+    let error = loop {
+        match reader.next() {
+            Ok(Some(picture)) => {
+                assert!(picture.media_time_micros > last);
+                (pictures, last) = (pictures + 1, picture.media_time_micros);
+            }
+            Ok(None) => panic!("a live source has no plain end"),
+            Err(error) => break error,
+        }
+    };
+    // The packets go on, in a codec that nobody has told of.
+    assert!(matches!(error, VideoError::Broken { .. }), "{error}");
+    assert!(error.to_string().contains("no picture for 3s"), "{error}");
+    assert!(pictures >= 50, "{pictures}");
+    let mut reader = VideoReader::open(&source, &settings(3)).unwrap();
+    assert_eq!(reader.facts().codec, "hevc");
+    for _ in 0..40 {
+        assert!(!reader.next().unwrap().unwrap().corrupt);
+    }
+}
+
+#[test]
 fn a_stream_without_pictures_says_so() {
     let Some(server) = Server::start(&[]) else { return };
     let error = VideoReader::open(&server.source("sound"), &settings(10))
@@ -319,11 +347,15 @@ fn waiting_can_be_called_off() {
 #[test]
 fn lost_packets_mark_pictures_as_corrupt() {
     let Some(server) = Server::start(&[]) else { return };
-    let mut reader = VideoReader::open(&server.source("lossy"), &settings(10)).unwrap();
-    let corrupt = (0..100)
-        .filter(|_| reader.next().unwrap().unwrap().corrupt)
-        .count();
-    assert!(corrupt >= 5, "{corrupt} of 100");
+    let over_tcp = server.source("lossy");
+    let over_udp = Source::parse(&format!("rtspu://127.0.0.1:{}/lossy", server.port)).unwrap();
+    for source in [over_tcp, over_udp] {
+        let mut reader = VideoReader::open(&source, &settings(10)).unwrap();
+        let corrupt = (0..100)
+            .filter(|_| reader.next().unwrap().unwrap().corrupt)
+            .count();
+        assert!(corrupt >= 5, "{source}: {corrupt} of 100");
+    }
 }
 
 #[test]

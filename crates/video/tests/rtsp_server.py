@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A camera for tests: rtsp_server.py PORT [USER PASSWORD] serves /live (endless), /lossy (every 50th RTP packet
-is dropped), /end (100 frames, then it ends), /h265 and /mjpeg (endless), /grows (320x240, and 640x480 after three
-seconds) and /sound (no picture)."""
+is dropped: hardly a frame is whole), /drops (the same of a stream of fewer packets: most frames are whole), /end (100
+frames, then it ends), /h265 and /mjpeg (endless), /grows (320x240, and 640x480 after three seconds), /swaps (H.264, and
+after four seconds H.265 in the same session, untold; H.265 from then on) and /sound (no picture)."""
 import sys
 
 import gi
@@ -35,13 +36,16 @@ mounts.add_factory("/end", factory(VIDEO.format(extra="num-buffers=100", rate=50
 lossy = VIDEO.format(extra="", rate=8000, pay="mtu=400 ! identity name=pay0 drop-probability=0.02")
 mounts.add_factory("/lossy", factory(lossy.replace("pattern=ball", "pattern=snow")))
 
+drops = VIDEO.format(extra="", rate=500, pay="mtu=400 ! identity name=pay0 drop-probability=0.02")
+mounts.add_factory("/drops", factory(drops))
+
 STILL = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! "
+H265 = (
+    "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=500 ! rtph265pay pt=96 config-interval=1"
+)
 mounts.add_factory(
     "/h265",
-    factory(
-        STILL + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=500 "
-        "! rtph265pay name=pay0 pt=96 config-interval=1"
-    ),
+    factory(STILL + H265 + " name=pay0"),
 )
 mounts.add_factory("/mjpeg", factory(STILL + "jpegenc ! rtpjpegpay name=pay0 pt=26"))
 mounts.add_factory("/sound", factory("audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay0 pt=8"))
@@ -61,13 +65,40 @@ grows = factory(
 grows.connect("media-configure", lambda _, media: grow(media))
 mounts.add_factory("/grows", grows)
 
+
+class Swapping(GstRtspServer.RTSPMediaFactory):
+    """What a camera does whose user chooses another codec while it is being watched."""
+
+    swapped = False
+
+    def do_create_element(self, _):
+        if self.swapped:
+            return Gst.parse_launch("( " + STILL + H265 + " name=pay0 )")
+        made = Gst.parse_launch(
+            "( input-selector name=pay0 sync-streams=false " + STILL + "tee name=both "
+            "both. ! queue ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=500 "
+            "! rtph264pay pt=96 config-interval=1 ! pay0.sink_0 both. ! queue ! " + H265 + " ! pay0.sink_1 )"
+        )
+        selector = made.get_by_name("pay0")
+        selector.set_property("active-pad", selector.get_static_pad("sink_0"))
+
+        def swap():
+            self.swapped = True
+            selector.set_property("active-pad", selector.get_static_pad("sink_1"))
+
+        GLib.timeout_add_seconds(4, swap)
+        return made
+
+
+mounts.add_factory("/swaps", Swapping())
+
 if len(sys.argv) > 2:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
     auth.add_basic(GstRtspServer.RTSPAuth.make_basic(sys.argv[2], sys.argv[3]), token)
     server.set_auth(auth)
-    for path in ("/live", "/end", "/lossy"):
+    for path in ("/live", "/end", "/lossy", "/drops", "/grows", "/swaps"):
         permissions = GstRtspServer.RTSPPermissions()
         for right in ("media.factory.access", "media.factory.construct"):
             permissions.add_permission_for_role("viewer", right, True)

@@ -11,7 +11,7 @@ use crate::bookmark;
 use crate::camera::{Ending, Job};
 use crate::error::CameraFault;
 use crate::position::{Position, new_session};
-use crate::reading::{Workshop, now, open_settings, sampler};
+use crate::reading::{Damage, Workshop, now, open_settings, sampler};
 
 /// Frames of one file that Kafka has not acknowledged; reading waits for them.
 const MOST_IN_FLIGHT: usize = 8;
@@ -78,8 +78,10 @@ impl<'job> Player<'job> {
             sampler = sampler.after(last.media_time_micros);
             reader.skip_past(last.media_time_micros - begins_at)?;
         }
+        let mut damage = Damage::default();
         loop {
-            while let Some(picture) = reader.next()? {
+            while let Some(mut picture) = reader.next()? {
+                damage.note(&picture);
                 let media_time = begins_at + picture.media_time_micros;
                 let is_new = self.last.is_none_or(|last| media_time > last.media_time_micros);
                 if !is_new || !sampler.take(media_time) {
@@ -88,6 +90,7 @@ impl<'job> Player<'job> {
                 if !self.wait_for(media_time) {
                     return Ok(Ending::Stopped);
                 }
+                damage.mark(&mut picture);
                 let position = self.next_position(media_time);
                 let frame = self.workshop.frame(&picture, position)?;
                 if !self.publish(&frame, position)? {

@@ -10,7 +10,7 @@ use crate::capture_clock::CaptureClock;
 use crate::error::CameraFault;
 use crate::position::{Position, new_session};
 use crate::pressure::{Place, Skipped, Standing};
-use crate::reading::{Workshop, now, open_settings, sampler};
+use crate::reading::{Damage, Workshop, now, open_settings, sampler};
 
 /// Frames of one camera that Kafka has not acknowledged; more of them are not queued.
 const MOST_IN_FLIGHT: usize = 32;
@@ -32,10 +32,13 @@ pub(crate) fn read(job: &Job, source: &Source) -> Result<Ending, CameraFault> {
     let mut suspected = false;
     let standing = Standing::of(&job.camera);
     let mut in_flight: VecDeque<Acknowledgement> = VecDeque::new();
-    while let Some(picture) = reader.next()? {
+    let mut damage = Damage::default();
+    while let Some(mut picture) = reader.next()? {
+        damage.note(&picture);
         if !sampler.take(picture.media_time_micros) {
             continue;
         }
+        damage.mark(&mut picture);
         collect(&mut in_flight)?;
         let captured = clock.take(picture.media_time_micros, now(), picture.camera_time_micros);
         let captured_at = captured.at;

@@ -104,6 +104,25 @@ impl Drop for Workshop {
     }
 }
 
+/// Errors of the decoder since the last picture that was taken: what is predicted from a damaged picture is damaged
+/// too, so the mark must not be lost with the pictures that are left out. What is left of the damage in later ones, up
+/// to the next key frame, is not marked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Damage(bool);
+
+impl Damage {
+    /// Takes note of every picture that was decoded.
+    pub(crate) fn note(&mut self, picture: &DecodedPicture) {
+        // A key frame leans on nothing that was before it.
+        self.0 = picture.corrupt || (self.0 && !picture.key_frame);
+    }
+
+    /// Marks the picture that is taken, and begins anew.
+    pub(crate) fn mark(&mut self, picture: &mut DecodedPicture) {
+        picture.corrupt |= std::mem::take(&mut self.0);
+    }
+}
+
 /// How the source is opened, by registration and settings.
 pub(crate) fn open_settings(job: &Job) -> OpenSettings {
     OpenSettings {

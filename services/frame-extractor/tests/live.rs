@@ -17,7 +17,7 @@ use mineseal_bus::SubscriptionSettings;
 use mineseal_schemas::{Camera, Evidence, EvidenceRequest, Frame, FrameLocation};
 use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
 use support::rtsp::{LOGIN, Server, can_serve, free_port};
-use support::{World, camera, code, mine, settings};
+use support::{World, camera, code, metric, mine, settings};
 use uuid::Uuid;
 
 /// The registration of a camera that `port` serves, with the login that it asks for.
@@ -264,5 +264,139 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
             assert_eq!(pair[1].sequence, 0);
             assert!(pair[1].session > pair[0].session);
         }
+    }
+}
+
+/// One session of one camera: nothing is missing in it, and every step is that of five frames a second.
+fn assert_gapless(frames: &[Frame]) {
+    for pair in frames.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence + 1);
+        let step = pair[1].media_time_micros - pair[0].media_time_micros;
+        assert!(
+            (100_000..=300_000).contains(&step),
+            "{step} µs at 5 frames a second"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_codec_or_size_in_mid_stream_goes_on_and_loses_nothing_silently() {
+    if !can_serve() {
+        return;
+    }
+    let world = World::new().await;
+    let port = free_port();
+    let server = Server::start(port, LOGIN);
+    for (number, path) in [(1, "swaps"), (2, "grows")] {
+        let mut registered = live_camera(&world, number, port);
+        registered.source = format!("rtsp://127.0.0.1:{port}/{path}");
+        world.register(&registered).await;
+    }
+    let mut settings = settings(false);
+    settings.credentials_directory = world.folder.path().to_owned();
+    settings.picture_width = 160;
+    let extractor = world.extractor(settings);
+    let sessions_of = |frames: &[Frame], number: u32| {
+        let mut sessions: Vec<Vec<Frame>> = Vec::new();
+        for frame in frames.iter().filter(|frame| frame.camera == code(number)) {
+            match sessions.last_mut() {
+                Some(last) if last[0].session == frame.session => last.push(frame.clone()),
+                _ => sessions.push(vec![frame.clone()]),
+            }
+        }
+        sessions
+    };
+    let has_changed = |frames: &[Frame]| {
+        let swapped = sessions_of(frames, 1);
+        let grown = frames
+            .iter()
+            .filter(|frame| frame.camera == code(2) && frame.source_width == 640)
+            .count();
+        swapped.len() == 2 && swapped[1].len() >= 15 && grown >= 15
+    };
+    let frames = world.collect(Duration::from_secs(90), has_changed).await;
+    let faults = |number: u32| extractor.metric("camera_faults_total", code(number).as_str());
+    let faults = [faults(1), faults(2)];
+    extractor.stop().await;
+    drop(server);
+
+    // H.264 ends untold and its packets go on as H.265: one fault, and a new session with the new codec.
+    let swapped = sessions_of(&frames, 1);
+    assert_eq!(swapped.len(), 2, "{} frames", frames.len());
+    for session in &swapped {
+        assert_eq!(session[0].sequence, 0);
+        assert_gapless(session);
+    }
+    assert!(swapped[0].len() >= 15 && swapped[1].len() >= 15);
+    assert!(swapped[1].iter().all(|frame| !frame.corrupt));
+    let gap = swapped[1][0]
+        .captured_at
+        .micros_since(swapped[0].last().unwrap().captured_at);
+    println!("pictures again {:.1} s after the codec changed", gap as f64 / 1e6);
+    // Another size goes on in the same session, and is told with each frame.
+    let grown = sessions_of(&frames, 2);
+    assert_eq!(grown.len(), 1);
+    assert_gapless(&grown[0]);
+    let mut sizes: Vec<_> = grown[0]
+        .iter()
+        .map(|frame| (frame.source_width, frame.source_height))
+        .collect();
+    sizes.dedup();
+    assert_eq!(sizes, [(320, 240), (640, 480)]);
+    assert!(
+        grown[0]
+            .iter()
+            .all(|frame| (frame.width, frame.height) == (160, 120))
+    );
+    assert_eq!(faults, [1.0, 0.0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_after_lost_packets_are_marked_and_counted_as_such() {
+    if !can_serve() {
+        return;
+    }
+    let world = World::new().await;
+    let port = free_port();
+    let server = Server::start(port, LOGIN);
+    for (number, address) in [(1, "rtsp"), (2, "rtspu")] {
+        let mut registered = live_camera(&world, number, port);
+        registered.source = format!("{address}://127.0.0.1:{port}/drops");
+        world.register(&registered).await;
+    }
+    let mut settings = settings(false);
+    settings.credentials_directory = world.folder.path().to_owned();
+    settings.picture_width = 160;
+    let extractor = world.extractor(settings);
+    let numbers = [1, 2];
+    let marked = |frames: &[Frame], number: u32| {
+        let of = frames.iter().filter(|frame| frame.camera == code(number));
+        (of.clone().filter(|frame| frame.corrupt).count(), of.count())
+    };
+    world
+        .collect(Duration::from_secs(90), |frames: &[Frame]| {
+            numbers.iter().all(|&number| marked(frames, number).1 >= 60)
+        })
+        .await;
+    extractor.shutdown.cancel();
+    let (task, metrics) = (extractor.task, extractor.metrics);
+    tokio::time::timeout(Duration::from_secs(20), task)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    drop(server);
+    // All that was published, now that nothing comes any more.
+    let published: f64 = numbers
+        .iter()
+        .map(|&number| metric(&metrics, "frames_published_total", code(number).as_str()))
+        .sum();
+    let frames = world.frames(30, published as usize).await;
+    for number in numbers {
+        let (corrupt, all) = marked(&frames, number);
+        println!("camera {number}: {corrupt} of {all} frames are marked");
+        assert!(all >= 60 && corrupt > 0 && corrupt < all, "{corrupt} of {all}");
+        let counted = metric(&metrics, "frames_corrupt_total", code(number).as_str());
+        assert_eq!(counted, corrupt as f64);
     }
 }

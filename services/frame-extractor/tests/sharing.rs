@@ -57,6 +57,15 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Waits until it has come up, so that what follows is the joining alone.
+    async fn until_up(&self) {
+        let begun = Instant::now();
+        while TcpStream::connect(&self.metrics).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not come up");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The cameras that it reads; none where it does not answer.
     fn reads(&self) -> Vec<String> {
         let ask = || -> std::io::Result<String> {
@@ -84,21 +93,21 @@ impl Drop for Process {
     }
 }
 
-/// Waits until each of `wanted` has one reader and nothing else is read; says how long that took.
-async fn settled(what: &str, processes: &[&Process], wanted: &[u32]) {
-    let begun = Instant::now();
+/// Waits until each of `wanted` has one reader, nothing else is read, and each process that was given any partition
+/// reads something; says how long that took since `begun`.
+async fn settled(what: &str, begun: Instant, processes: &[&Process], wanted: &[u32]) {
     let wanted: BTreeMap<String, usize> = wanted
         .iter()
         .map(|number| (code(*number).to_string(), 1))
         .collect();
     loop {
         let mut readers: BTreeMap<String, usize> = BTreeMap::new();
-        for process in processes {
-            for camera in process.reads() {
-                *readers.entry(camera).or_default() += 1;
-            }
+        let reading: Vec<Vec<String>> = processes.iter().map(|process| process.reads()).collect();
+        for camera in reading.iter().flatten() {
+            *readers.entry(camera.clone()).or_default() += 1;
         }
-        if readers == wanted {
+        let all_read = wanted.is_empty() || reading.iter().all(|cameras| !cameras.is_empty());
+        if readers == wanted && all_read {
             println!("{what}: settled after {:.1} s", begun.elapsed().as_secs_f64());
             return;
         }
@@ -125,34 +134,27 @@ async fn each_camera_has_one_reader_whoever_comes_goes_or_is_killed() {
     }
     let all: Vec<u32> = (1..=CAMERAS).collect();
     let first = Process::start(&world);
-    settled("the first starts", &[&first], &all).await;
+    first.until_up().await;
+    settled("the first starts", Instant::now(), &[&first], &all).await;
     let mut second = Process::start(&world);
+    second.until_up().await;
+    settled("one joins", Instant::now(), &[&first, &second], &all).await;
     let mut third = Process::start(&world);
-    let three = || async {
-        let begun = Instant::now();
-        while [&first, &second, &third]
-            .iter()
-            .any(|process| process.reads().is_empty())
-        {
-            assert!(
-                begun.elapsed() < Duration::from_secs(90),
-                "one of three reads nothing"
-            );
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    three().await;
-    settled("two join", &[&first, &second, &third], &all).await;
+    third.until_up().await;
+    settled("another joins", Instant::now(), &[&first, &second, &third], &all).await;
+    let begun = Instant::now();
     second.signal("-KILL");
-    settled("one is killed", &[&first, &third], &all).await;
+    settled("one is killed", begun, &[&first, &third], &all).await;
+    let begun = Instant::now();
     third.signal("-TERM");
-    settled("one leaves", &[&first], &all).await;
+    settled("one leaves", begun, &[&first], &all).await;
 
     let publisher = world.bus.publisher().unwrap();
+    let begun = Instant::now();
     world.register(&of(CAMERAS + 1)).await;
     publisher.remove(Topic::Cameras, code(1).as_str()).await.unwrap();
     let changed: Vec<u32> = (2..=CAMERAS + 1).collect();
-    settled("one is added and one removed", &[&first], &changed).await;
+    settled("one is added and one removed", begun, &[&first], &changed).await;
     let registered = |paused: bool| Mine {
         code: mine(),
         name: "mine".to_owned(),
@@ -164,8 +166,10 @@ async fn each_camera_has_one_reader_whoever_comes_goes_or_is_killed() {
         changed_at: UtcMicros(1 + i64::from(paused)),
         changed_by: "test".to_owned(),
     };
+    let begun = Instant::now();
     publisher.publish(&registered(true)).await.unwrap();
-    settled("the mine is paused", &[&first], &[]).await;
+    settled("the mine is paused", begun, &[&first], &[]).await;
+    let begun = Instant::now();
     publisher.publish(&registered(false)).await.unwrap();
-    settled("the mine goes on", &[&first], &changed).await;
+    settled("the mine goes on", begun, &[&first], &changed).await;
 }

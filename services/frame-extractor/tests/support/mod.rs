@@ -1,6 +1,7 @@
 //! What the tests of the extractor share: a bus of their own, clips, and collecting frames.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
+pub(crate) mod line;
 pub(crate) mod rtsp;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,11 @@ impl World {
     pub(crate) async fn new() -> Self {
         let brokers =
             std::env::var("MINESEAL_TEST_KAFKA").expect("set MINESEAL_TEST_KAFKA (make test starts one)");
+        Self::at(brokers).await
+    }
+
+    /// The same on another Kafka.
+    pub(crate) async fn at(brokers: String) -> Self {
         let prefix = format!("test-{}", Uuid::now_v7().simple());
         let bus = connect(&brokers, &prefix);
         let layout = TopicLayout {
@@ -57,8 +63,13 @@ impl World {
 
     /// An extractor in this process.
     pub(crate) fn extractor(&self, settings: ExtractorSettings) -> Extractor {
+        self.extractor_through(&self.brokers, settings)
+    }
+
+    /// An extractor in this process that finds Kafka at `brokers`.
+    pub(crate) fn extractor_through(&self, brokers: &str, settings: ExtractorSettings) -> Extractor {
         let (shutdown, metrics) = (CancellationToken::new(), Metrics::default());
-        let bus = connect(&self.brokers, &self.prefix);
+        let bus = connect(brokers, &self.prefix);
         let (stop, counted, evidence) = (shutdown.clone(), metrics.clone(), self.path("evidence"));
         let task = tokio::spawn(async move {
             mineseal_frame_extractor::run(settings, &evidence, bus, counted, stop).await
@@ -136,6 +147,11 @@ pub(crate) struct Extractor {
 }
 
 impl Extractor {
+    /// See [`metric`].
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
+        metric(&self.metrics, name, label)
+    }
+
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         tokio::time::timeout(Duration::from_secs(20), self.task)
@@ -144,6 +160,20 @@ impl Extractor {
             .unwrap()
             .unwrap();
     }
+}
+
+/// The sum of a metric's series whose labels hold `label`.
+pub(crate) fn metric(metrics: &Metrics, name: &str, label: &str) -> f64 {
+    let text = metrics.text();
+    let series = text.lines().filter(|line| !line.starts_with('#'));
+    series
+        .filter_map(|line| {
+            let (labels, value) = line.split_once(&format!("{name}{{"))?.1.split_once("} ")?;
+            labels
+                .contains(label)
+                .then(|| value.trim().parse::<f64>().unwrap())
+        })
+        .sum()
 }
 
 /// As fast as possible, or in real time.
