@@ -157,7 +157,7 @@ pub(crate) enum MinesCommand {
 
 #[derive(Args)]
 pub(crate) struct SourceArguments {
-    /// An rtsp:// address, a video file, or a folder of pictures.
+    /// An rtsp:// address (rtspu:// over UDP), a video file, or a folder of pictures.
     pub(crate) source: String,
     /// File with user:password, so that they stand in no list of processes.
     #[arg(long, value_name = "FILE")]
