@@ -410,7 +410,7 @@ impl<'worker, V: Send> Session<'worker, V> {
             if !hope || Instant::now() >= deadline {
                 return;
             }
-            std::thread::sleep(SETTLING_PAUSE);
+            std::thread::park_timeout(SETTLING_PAUSE);
         }
     }
 
