@@ -117,7 +117,7 @@ async fn health_gives_way_first_counting_last_and_every_frame_is_told() {
             registered.mine = small_mine();
         }
         world.register(&registered).await;
-        if number as usize % AT_ONCE == 0 {
+        if (number as usize).is_multiple_of(AT_ONCE) {
             let wanted = f64::from(number);
             until("all are read", || {
                 extractor.metric("camera_connected", "camera") >= wanted
@@ -180,7 +180,10 @@ async fn health_gives_way_first_counting_last_and_every_frame_is_told() {
     );
     let [large, small, belts, watched] = parts(grave);
     // A frame of a belt may still find room where the line has just caught up.
-    assert!(watched <= belts && belts * 4.0 < large, "{watched} {belts} {large}");
+    assert!(
+        watched <= belts && belts * 4.0 < large,
+        "{watched} {belts} {large}"
+    );
     assert!(large > 0.0 && small > large * 1.2, "{large} {small}");
     for reason in ["pressure", "mine_share"] {
         assert!(text.contains(&format!("reason=\"{reason}\"")), "{reason}");
