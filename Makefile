@@ -106,7 +106,7 @@ bench-sizes: ## Every size of YOLOX from Nano to X, with random weights, on one 
 bench-inference: ## The service inference from Kafka to Kafka: MINESEAL_PICTURES=folder of JPEG files DEVICE=cpu WORKERS=0 BATCH=8 FRAMES=4000
 	$(CARGO) build --release --locked --bins
 	MINESEAL_TEST_CLICKHOUSE=none $(TARGET)/mineseal-test-services -- $(TARGET)/mineseal-inference-load --program $(or $(PROGRAM),$(TARGET)/mineseal-inference) \
-	  --pictures $(MINESEAL_PICTURES) --device $(or $(DEVICE),cpu) --workers $(or $(WORKERS),0) --batch $(or $(BATCH),8) --frames $(or $(FRAMES),4000)
+	  --pictures $(or $(MINESEAL_PICTURES),$(error MINESEAL_PICTURES has to name a folder of JPEG files)) --device $(or $(DEVICE),cpu) --workers $(or $(WORKERS),0) --batch $(or $(BATCH),8) --frames $(or $(FRAMES),4000)
 
 gpu-bin: ## The command and the detector's service with CUDA, built without CUDA or a device; they need only the driver
 	scripts/gpu/build.sh $(GPU) bin
