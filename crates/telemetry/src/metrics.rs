@@ -90,6 +90,15 @@ impl Metrics {
             .unwrap_or_default()
     }
 
+    /// Ends a gauge's series: what it told of is no longer there, which is not the same as 0. Does nothing where there is
+    /// none.
+    pub fn forget_gauge(&self, name: &str, pairs: &[(&str, &str)]) {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(family) = inner.gauges.get(name) {
+            family.remove(&labels(pairs));
+        }
+    }
+
     /// A histogram `mineseal_<name>`; made at first use, with the buckets that stand there.
     #[must_use]
     pub fn histogram(
@@ -148,6 +157,24 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("mineseal_headcount{mine=\"2\"} 7"), "{text}");
+    }
+
+    #[test]
+    fn a_forgotten_gauge_is_told_no_more_and_can_come_again() {
+        let metrics = Metrics::default();
+        let of = |camera: &'static str| metrics.gauge("connected", "Read", &[("camera", camera)]);
+        of("1").set(1.0);
+        of("2").set(1.0);
+        metrics.forget_gauge("connected", &[("camera", "1")]);
+        metrics.forget_gauge("connected", &[("camera", "3")]);
+        metrics.forget_gauge("unheard_of", &[]);
+        let text = metrics.text();
+        assert!(
+            !text.contains("camera=\"1\"") && text.contains("camera=\"2\""),
+            "{text}"
+        );
+        of("1").set(0.0);
+        assert!(metrics.text().contains("mineseal_connected{camera=\"1\"} 0"));
     }
 
     #[test]

@@ -113,7 +113,10 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
         };
         let begun = Instant::now();
         let ended = read_on_thread(job).await;
-        shared.counters.connected(&code, false);
+        // Once it is asked to stop, the camera may be somebody else's: whoever asked tells what became of it.
+        if !stop.is_cancelled() {
+            shared.counters.connected(&code, false);
+        }
         match ended {
             Ok(Ending::Stopped) => break,
             Ok(Ending::Finished) => {

@@ -70,6 +70,14 @@ impl Counters {
         gauge.set(if connected { 1.0 } else { 0.0 });
     }
 
+    /// The camera is no longer ours to read: somebody else's, paused or removed.
+    pub(crate) fn gone(&self, camera: &CameraCode) {
+        let labels = [("camera", camera.as_str())];
+        for gauge in ["camera_connected", "camera_clock_ahead_seconds"] {
+            self.metrics.forget_gauge(gauge, &labels);
+        }
+    }
+
     fn count(&self, name: &'static str, help: &'static str, camera: &CameraCode) {
         self.metrics
             .counter(name, help, &[("camera", camera.as_str())])

@@ -98,11 +98,13 @@ async fn arrange(
     // All together: others wait for the cameras that go to them.
     let until = Instant::now() + STOP_GRACE;
     for (code, camera) in stopped {
+        let camera_code = camera.registered.value.code.clone();
         match tokio::time::timeout_at(until, camera.task).await {
             Ok(Ok(())) => tracing::info!(camera = code, "stopped"),
             Ok(Err(error)) => tracing::error!(camera = code, %error, "its task had broken off"),
             Err(_) => tracing::warn!(camera = code, "does not stop in time, left to itself"),
         }
+        shared.counters.gone(&camera_code);
     }
     for (code, registered) in wanted {
         if running.contains_key(&code) {

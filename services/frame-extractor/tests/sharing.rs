@@ -66,8 +66,8 @@ impl Process {
         }
     }
 
-    /// The cameras that it reads; none where it does not answer.
-    fn reads(&self) -> Vec<String> {
+    /// The cameras that it tells of, and whether it reads them; none where it does not answer.
+    fn tells(&self) -> Vec<(String, bool)> {
         let ask = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.metrics)?;
             stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -80,7 +80,7 @@ impl Process {
         let connected = text.lines().filter_map(|line| {
             let (labels, value) = line.split_once("camera_connected{")?.1.split_once("} ")?;
             let code = labels.split('"').nth(1)?;
-            (value.trim().parse::<f64>().ok()? > 0.0).then(|| code.to_owned())
+            Some((code.to_owned(), value.trim().parse::<f64>().ok()? > 0.0))
         });
         connected.collect()
     }
@@ -93,7 +93,7 @@ impl Drop for Process {
     }
 }
 
-/// Waits until each of `wanted` has one reader, nothing else is read, and each process that was given any partition
+/// Waits until each of `wanted` has one reader, nothing else is read or told of, and each process that was given any partition
 /// reads something; says how long that took since `begun`.
 async fn settled(what: &str, begun: Instant, processes: &[&Process], wanted: &[u32]) {
     let wanted: BTreeMap<String, usize> = wanted
@@ -101,19 +101,22 @@ async fn settled(what: &str, begun: Instant, processes: &[&Process], wanted: &[u
         .map(|number| (code(*number).to_string(), 1))
         .collect();
     loop {
-        let mut readers: BTreeMap<String, usize> = BTreeMap::new();
-        let reading: Vec<Vec<String>> = processes.iter().map(|process| process.reads()).collect();
-        for camera in reading.iter().flatten() {
-            *readers.entry(camera.clone()).or_default() += 1;
+        let told: Vec<Vec<(String, bool)>> = processes.iter().map(|process| process.tells()).collect();
+        let (mut readers, mut tellers) = (BTreeMap::new(), BTreeMap::new());
+        for (camera, connected) in told.iter().flatten() {
+            *readers.entry(camera.clone()).or_insert(0_usize) += usize::from(*connected);
+            *tellers.entry(camera.clone()).or_insert(0_usize) += 1;
         }
-        let all_read = wanted.is_empty() || reading.iter().all(|cameras| !cameras.is_empty());
-        if readers == wanted && all_read {
+        let reads = |told: &Vec<(String, bool)>| told.iter().any(|(_, connected)| *connected);
+        let all_read = wanted.is_empty() || told.iter().all(reads);
+        // A camera that is gone is not a camera that is away: its series must end.
+        if readers == wanted && tellers == wanted && all_read {
             println!("{what}: settled after {:.1} s", begun.elapsed().as_secs_f64());
             return;
         }
         assert!(
             begun.elapsed() < Duration::from_secs(90),
-            "{what}: {readers:?} instead of {wanted:?}"
+            "{what}: {readers:?} read and {tellers:?} told of instead of {wanted:?}"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
