@@ -70,7 +70,7 @@ async fn failures_say_what_and_where() {
         Err(EvidenceError::Store { .. })
     ));
     assert!(matches!(
-        EvidenceStore::open("s3://bucket"),
+        EvidenceStore::open("ftp://host/evidence"),
         Err(EvidenceError::Unsupported { .. })
     ));
 

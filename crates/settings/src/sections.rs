@@ -234,7 +234,8 @@ impl Default for ConsoleSettings {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvidenceSettings {
-    /// A folder. Empty: `evidence` in the data folder.
+    /// A folder, or `s3://BUCKET/PREFIX` of an S3 server that the variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_REGION` and `AWS_ENDPOINT` tell of. Empty: `evidence` in the data folder.
     pub location: String,
 }
 
