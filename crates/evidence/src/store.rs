@@ -1,68 +1,17 @@
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use mineseal_settings::{S3Settings, Settings};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest as _, Sha256};
-use thiserror::Error;
 
-/// What can go wrong with the object store.
-#[derive(Debug, Error)]
-pub enum EvidenceError {
-    /// The place's scheme is not built in.
-    #[error("evidence store {place}: {scheme}:// is not supported; give a folder or a file:// address")]
-    Unsupported {
-        /// As configured.
-        place: String,
-        /// Its scheme.
-        scheme: String,
-    },
-    /// The folder cannot be made or written.
-    #[error(
-        "evidence store {folder}: cannot be written ({reason}); create the folder and give the service's user \
-         the right to write there",
-        folder = folder.display()
-    )]
-    NotWritable {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system says.
-        reason: io::Error,
-    },
-    /// No object has this path.
-    #[error("evidence store {place}: no object {path}")]
-    Absent {
-        /// As configured.
-        place: String,
-        /// Path of the object.
-        path: String,
-    },
-    /// Another object lies under the path: evidence is never overwritten.
-    #[error(
-        "evidence store {place}: {path} already holds something else (SHA-256 {found}); it was left as it is"
-    )]
-    Conflict {
-        /// As configured.
-        place: String,
-        /// Path of the object.
-        path: String,
-        /// SHA-256 of what lies there.
-        found: String,
-    },
-    /// Anything else.
-    #[error("evidence store {place}: {path}: {reason}")]
-    Store {
-        /// As configured.
-        place: String,
-        /// Path of the object.
-        path: String,
-        /// What the store says.
-        reason: object_store::Error,
-    },
-}
+use crate::{EvidenceError, s3, upload};
 
 /// What was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,20 +23,51 @@ pub struct Stored {
 }
 
 /// Keeps the pictures and clips of alarms. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EvidenceStore {
     place: Arc<str>,
+    /// Of an S3 server.
+    endpoint: Option<Arc<str>>,
     store: Arc<dyn ObjectStore>,
 }
 
+/// The place alone: what lies behind it may know a password.
+impl fmt::Debug for EvidenceStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "EvidenceStore({})", self.place)
+    }
+}
+
 impl EvidenceStore {
-    /// Opens a folder, given as a path or as `file://` with an absolute path. It is made if it is not there,
-    /// and tried by writing to it.
+    /// The store that the settings name; without one the folder `evidence` in the data folder.
     ///
     /// # Errors
-    /// [`EvidenceError::NotWritable`], [`EvidenceError::Unsupported`].
-    pub fn open(place: &str) -> Result<Self, EvidenceError> {
+    /// As [`EvidenceStore::open`].
+    pub fn configured(settings: &Settings) -> Result<Self, EvidenceError> {
+        if !settings.evidence.location.is_empty() {
+            return Self::open(&settings.evidence.location, &settings.evidence.s3);
+        }
+        let data = match settings.data_directory.as_os_str().is_empty() {
+            true => Path::new(".mineseal"),
+            false => &settings.data_directory,
+        };
+        Self::open(&data.join("evidence").to_string_lossy(), &settings.evidence.s3)
+    }
+
+    /// Opens a folder, given as a path or as `file://` with an absolute path, or a bucket of an S3 server, given as
+    /// `s3://BUCKET/PREFIX`. A folder is made if it is not there, and tried by writing to it; a bucket must be there and
+    /// is asked by [`EvidenceStore::check`] or when something is stored. What the settings leave open Amazon's variables
+    /// in the environment say (`AWS_ACCESS_KEY_ID`, ...).
+    ///
+    /// # Errors
+    /// [`EvidenceError::NotWritable`], [`EvidenceError::Misconfigured`], [`EvidenceError::Unsupported`].
+    pub fn open(place: &str, s3: &S3Settings) -> Result<Self, EvidenceError> {
         let folder = match place.split_once("://") {
+            Some(("s3", _)) => {
+                let variables = std::env::vars_os()
+                    .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+                return Self::open_s3(place, s3, variables);
+            }
             Some(("file", path)) => PathBuf::from(path),
             Some((scheme, _)) => {
                 let (place, scheme) = (place.to_owned(), scheme.to_owned());
@@ -107,16 +87,48 @@ impl EvidenceStore {
             .with_fsync(true);
         Ok(Self {
             place: place.into(),
+            endpoint: None,
             store: Arc::new(store),
         })
     }
 
-    /// Stores an object: when this returns it is complete and on the disk; before, nothing lies under its
-    /// path. Storing the same bytes again changes nothing.
+    /// Opens `s3://BUCKET/PREFIX` with the variables of an environment.
     ///
     /// # Errors
-    /// [`EvidenceError::Conflict`] where the path holds other bytes, [`EvidenceError::Store`].
-    pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<Stored, EvidenceError> {
+    /// [`EvidenceError::Misconfigured`].
+    pub fn open_s3(
+        place: &str,
+        settings: &S3Settings,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, EvidenceError> {
+        let bucket = s3::open(place, settings, variables)?;
+        Ok(Self {
+            place: place.into(),
+            endpoint: Some(bucket.endpoint.into()),
+            store: bucket.store,
+        })
+    }
+
+    /// Whether an S3 server takes what will be stored: writes an empty object `writable`. A folder was tried when it was
+    /// opened.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Unreachable`], [`EvidenceError::Denied`], [`EvidenceError::NoBucket`], [`EvidenceError::Store`].
+    pub async fn check(&self) -> Result<(), EvidenceError> {
+        if self.endpoint.is_none() {
+            return Ok(());
+        }
+        self.replace("writable", Bytes::new()).await
+    }
+
+    /// Stores an object: when this returns it is complete and on the disk, or the S3 server has said so; before, nothing
+    /// lies under its path. Storing the same bytes again changes nothing.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Conflict`] where the path holds other bytes, [`EvidenceError::BadPath`]; and what
+    /// [`EvidenceError::is_passing`], with nothing under the path.
+    pub async fn put(&self, path: &str, bytes: impl Into<Bytes>) -> Result<Stored, EvidenceError> {
+        let bytes = bytes.into();
         let stored = Stored {
             sha256: sha256(&bytes),
             size: bytes.len() as u64,
@@ -134,11 +146,7 @@ impl EvidenceStore {
             Err(EvidenceError::Absent { .. }) => {}
             Err(error) => return Err(error),
         }
-        let location = self.location(path)?;
-        self.store
-            .put(&location, PutPayload::from(bytes))
-            .await
-            .map_err(|error| self.fault(path, error))?;
+        self.write(path, bytes).await?;
         Ok(stored)
     }
 
@@ -146,39 +154,46 @@ impl EvidenceStore {
     /// the path before is replaced in one step.
     ///
     /// # Errors
-    /// [`EvidenceError::Store`].
-    pub async fn replace(&self, path: &str, bytes: Vec<u8>) -> Result<(), EvidenceError> {
-        let location = self.location(path)?;
-        self.store
-            .put(&location, PutPayload::from(bytes))
-            .await
-            .map_err(|error| self.fault(path, error))?;
-        Ok(())
+    /// [`EvidenceError::BadPath`], and what [`EvidenceError::is_passing`].
+    pub async fn replace(&self, path: &str, bytes: impl Into<Bytes>) -> Result<(), EvidenceError> {
+        self.write(path, bytes.into()).await
     }
 
     /// The bytes of an object.
     ///
     /// # Errors
-    /// [`EvidenceError::Absent`], [`EvidenceError::Store`].
+    /// [`EvidenceError::Absent`], [`EvidenceError::BadPath`], and what [`EvidenceError::is_passing`].
     pub async fn get(&self, path: &str) -> Result<Vec<u8>, EvidenceError> {
         let location = self.location(path)?;
-        let fault = |error| self.fault(path, error);
+        let fault = |error| self.fault(path, true, error);
         let found = self.store.get(&location).await.map_err(fault)?;
         Ok(found.bytes().await.map_err(fault)?.to_vec())
     }
 
-    /// Refuses paths that would lead out of the store.
-    fn location(&self, path: &str) -> Result<ObjectPath, EvidenceError> {
-        ObjectPath::parse(path)
-            .map_err(|error| self.fault(path, object_store::Error::InvalidPath { source: error }))
+    async fn write(&self, path: &str, bytes: Bytes) -> Result<(), EvidenceError> {
+        let location = self.location(path)?;
+        let written = if self.endpoint.is_some() {
+            upload::put(self.store.as_ref(), &location, bytes).await
+        } else {
+            self.store
+                .put(&location, PutPayload::from(bytes))
+                .await
+                .map(|_| ())
+        };
+        written.map_err(|reason| self.fault(path, false, reason))
     }
 
-    fn fault(&self, path: &str, error: object_store::Error) -> EvidenceError {
-        let (place, path) = (self.place.to_string(), path.to_owned());
-        match error {
-            object_store::Error::NotFound { .. } => EvidenceError::Absent { place, path },
-            reason => EvidenceError::Store { place, path, reason },
-        }
+    /// Refuses paths that would lead out of the store.
+    fn location(&self, path: &str) -> Result<ObjectPath, EvidenceError> {
+        ObjectPath::parse(path).map_err(|reason| EvidenceError::BadPath {
+            place: self.place.to_string(),
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    fn fault(&self, path: &str, reading: bool, reason: object_store::Error) -> EvidenceError {
+        EvidenceError::of_store(&self.place, self.endpoint.as_deref(), path, reading, reason)
     }
 }
 

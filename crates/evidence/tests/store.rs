@@ -11,6 +11,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use mineseal_evidence::{EvidenceError, EvidenceStore};
+use mineseal_settings::S3Settings;
+
+fn open(place: &str) -> Result<EvidenceStore, EvidenceError> {
+    EvidenceStore::open(place, &S3Settings::default())
+}
 
 #[tokio::test]
 async fn what_was_put_can_be_got() {
@@ -20,7 +25,7 @@ async fn what_was_put_can_be_got() {
         place.to_str().unwrap().to_owned(),
         format!("file://{}", place.display()),
     ] {
-        let store = EvidenceStore::open(&place).unwrap();
+        let store = open(&place).unwrap();
         let stored = store
             .put("m/2024/06/30/a/r-picture.jpg", b"abc".to_vec())
             .await
@@ -46,7 +51,7 @@ async fn what_was_put_can_be_got() {
 #[tokio::test]
 async fn evidence_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EvidenceStore::open(folder.path().to_str().unwrap()).unwrap();
+    let store = open(folder.path().to_str().unwrap()).unwrap();
     let first = store.put("a/b.jpg", b"abc".to_vec()).await.unwrap();
     assert_eq!(store.put("a/b.jpg", b"abc".to_vec()).await.unwrap(), first);
     let error = store.put("a/b.jpg", b"other".to_vec()).await.unwrap_err();
@@ -60,24 +65,24 @@ async fn evidence_is_never_overwritten() {
 #[tokio::test]
 async fn failures_say_what_and_where() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EvidenceStore::open(folder.path().to_str().unwrap()).unwrap();
+    let store = open(folder.path().to_str().unwrap()).unwrap();
     assert!(matches!(
         store.get("a/none.jpg").await,
         Err(EvidenceError::Absent { .. })
     ));
     assert!(matches!(
         store.put("../out.jpg", vec![1]).await,
-        Err(EvidenceError::Store { .. })
+        Err(EvidenceError::BadPath { .. })
     ));
     assert!(matches!(
-        EvidenceStore::open("s3://bucket"),
+        open("ftp://host/evidence"),
         Err(EvidenceError::Unsupported { .. })
     ));
 
     // A folder whose parent is a file can be made by nobody, whatever his rights.
     let file = folder.path().join("file");
     fs::write(&file, b"").unwrap();
-    let error = EvidenceStore::open(file.join("evidence").to_str().unwrap()).unwrap_err();
+    let error = open(file.join("evidence").to_str().unwrap()).unwrap_err();
     assert!(matches!(error, EvidenceError::NotWritable { .. }), "{error}");
     assert!(error.to_string().contains("file/evidence"), "{error}");
 
@@ -85,7 +90,7 @@ async fn failures_say_what_and_where() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
     let writable_all_the_same = fs::write(closed.join("trial"), b"").is_ok();
-    let opened = EvidenceStore::open(closed.to_str().unwrap());
+    let opened = open(closed.to_str().unwrap());
     assert_eq!(
         opened.is_ok(),
         writable_all_the_same,

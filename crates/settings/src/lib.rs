@@ -12,5 +12,5 @@ pub use problem::{EXIT_USAGE, SettingsProblem};
 pub use sections::{
     ClickhouseSettings, ConsoleSettings, CounterSettings, EvidenceSettings, ExtractorSettings,
     ForwarderSettings, InferenceSettings, KafkaSettings, LogFormat, PlatformKind, PlatformSettings,
-    SinkSettings, TelemetrySettings,
+    S3Settings, SinkSettings, TelemetrySettings,
 };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::SettingsProblem;
 use crate::sections::{
     ClickhouseSettings, ConsoleSettings, CounterSettings, EvidenceSettings, ExtractorSettings,
-    ForwarderSettings, InferenceSettings, KafkaSettings, SinkSettings, TelemetrySettings,
+    ForwarderSettings, InferenceSettings, KafkaSettings, S3Settings, SinkSettings, TelemetrySettings,
 };
 
 /// Everything that can be set; each service reads its own sections.
@@ -99,6 +99,7 @@ pub fn load(
             explain(&place, &key, error.inner().message())
         })?;
     check(&settings, &origin)?;
+    check_evidence(&settings.evidence, &origin)?;
     Ok(settings)
 }
 
@@ -323,6 +324,34 @@ fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
     Ok(())
 }
 
+fn check_evidence(evidence: &EvidenceSettings, origin: &str) -> Result<(), SettingsProblem> {
+    let wrong = |key: &str, what: &str, help: &str| Err(SettingsProblem::value(origin, key, what, help));
+    let s3 = &evidence.s3;
+    if !evidence.location.starts_with("s3://") && *s3 != S3Settings::default() {
+        return wrong(
+            "evidence.s3",
+            "is set, while evidence.location is a folder",
+            "set evidence.location to s3://BUCKET/PREFIX, or take evidence.s3 out",
+        );
+    }
+    if !s3.endpoint.is_empty() && !s3.endpoint.starts_with("http://") && !s3.endpoint.starts_with("https://")
+    {
+        return wrong(
+            "evidence.s3.endpoint",
+            "is not an HTTP URL",
+            "https://host:port, without the bucket",
+        );
+    }
+    if s3.access_key_id_file.as_os_str().is_empty() != s3.secret_access_key_file.as_os_str().is_empty() {
+        return wrong(
+            "evidence.s3.access_key_id_file, evidence.s3.secret_access_key_file",
+            "one is set and the other is not",
+            "name a file for both, or neither and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        );
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,6 +464,15 @@ mod tests {
             ("[inference]\ndevice = \"gpu\"\n", "inference.device"),
             ("[inference]\ndevice = \"cuda:first\"\n", "inference.device"),
             ("[clickhouse]\ndatabase = \"a;b\"\n", "clickhouse.database"),
+            ("[evidence.s3]\nendpoint = \"http://a\"\n", "evidence.s3"),
+            (
+                "[evidence]\nlocation = \"s3://b\"\ns3.endpoint = \"a:9000\"\n",
+                "evidence.s3.endpoint",
+            ),
+            (
+                "[evidence]\nlocation = \"s3://b\"\ns3.access_key_id_file = \"/id\"\n",
+                "evidence.s3.secret_access_key_file",
+            ),
         ] {
             let problem = load_text(text).unwrap_err().to_string();
             assert!(problem.contains(key), "{problem}");

@@ -234,8 +234,29 @@ impl Default for ConsoleSettings {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvidenceSettings {
-    /// A folder. Empty: `evidence` in the data folder.
+    /// A folder, or `s3://BUCKET/PREFIX` of an S3 server. Empty: `evidence` in the data folder.
     pub location: String,
+    /// How the S3 server is reached.
+    pub s3: S3Settings,
+}
+
+/// `[evidence.s3]`: the S3 server, where `evidence.location` begins with `s3://`. Secrets are files that are named here;
+/// without them the variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct S3Settings {
+    /// Address of the server, such as `https://pictures.example.cn:9000`. Empty: Amazon's.
+    pub endpoint: String,
+    /// Region; empty: `AWS_REGION`, else us-east-1, which most servers take.
+    pub region: String,
+    /// File that holds the access key's ID. Read once, at the start.
+    pub access_key_id_file: PathBuf,
+    /// File that holds the access key's secret half.
+    pub secret_access_key_file: PathBuf,
+    /// File with the certificate (PEM) of the authority that the server's is signed by; empty: those of the system.
+    pub ca_file: PathBuf,
+    /// The bucket stands in the host's name, as Amazon has it, and not in the path.
+    pub bucket_in_host: bool,
 }
 
 /// How logs are written.

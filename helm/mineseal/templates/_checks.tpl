@@ -76,7 +76,26 @@ value may be alone stands in values.schema.json.
 {{- end -}}
 
 {{- $evidence := .Values.evidence -}}
-{{- if ne $evidence.accessMode "ReadWriteMany" -}}
+{{- if eq $evidence.store "s3" -}}
+{{- if not $evidence.s3.bucket -}}
+{{- fail "evidence.s3.bucket: empty, while evidence.store is s3. Set the name of a bucket that is there." -}}
+{{- end -}}
+{{- if not $evidence.s3.credentialsSecret -}}
+{{- fail "evidence.s3.credentialsSecret: empty, while evidence.store is s3. Set the Secret with access-key-id and secret-access-key." -}}
+{{- end -}}
+{{- range $name := list "size" "storageClass" "existingClaim" -}}
+{{- if get $evidence $name -}}
+{{- fail (printf "evidence.%s: is of a volume, while evidence.store is s3, which has none. Leave it empty, or set evidence.store=folder." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- else -}}
+{{- range $name := list "endpoint" "region" "bucket" "prefix" "credentialsSecret" "caSecret" "bucketInHost" -}}
+{{- if get $evidence.s3 $name -}}
+{{- fail (printf "evidence.s3.%s: is set, while evidence.store is folder. Set evidence.store=s3, or leave it empty." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq $evidence.store "folder") (ne $evidence.accessMode "ReadWriteMany") -}}
 {{- range $service := list "frame-extractor" "console" -}}
 {{- $replicas := include "mineseal.replicas" (dict "root" $root "service" $service) | int64 -}}
 {{- if gt $replicas 1 -}}

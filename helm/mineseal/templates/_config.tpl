@@ -52,7 +52,22 @@ weights = {{ printf "/weights/%s" .Values.inference.weightsFile | quote }}
 listen = "0.0.0.0:{{ .Values.console.port | int64 }}"
 
 [evidence]
+{{- if eq .Values.evidence.store "s3" }}
+{{- $s3 := .Values.evidence.s3 }}
+location = {{ printf "s3://%s/%s" $s3.bucket $s3.prefix | trimSuffix "/" | quote }}
+
+[evidence.s3]
+endpoint = {{ $s3.endpoint | quote }}
+region = {{ $s3.region | quote }}
+access_key_id_file = "/secrets/evidence/access-key-id"
+secret_access_key_file = "/secrets/evidence/secret-access-key"
+bucket_in_host = {{ $s3.bucketInHost }}
+{{- if $s3.caSecret }}
+ca_file = "/secrets/evidence-ca/ca.crt"
+{{- end }}
+{{- else }}
 location = "/data/evidence"
+{{- end }}
 
 [telemetry]
 format = "json"

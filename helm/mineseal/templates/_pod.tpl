@@ -48,7 +48,14 @@ envFrom:
 - { name: config, mountPath: /config, readOnly: true }
 - { name: temporary, mountPath: /tmp }
 {{- if has .service (list "frame-extractor" "console") }}
+{{- if eq $root.Values.evidence.store "s3" }}
+- { name: evidence-key, mountPath: /secrets/evidence, readOnly: true }
+{{- if $root.Values.evidence.s3.caSecret }}
+- { name: evidence-ca, mountPath: /secrets/evidence-ca, readOnly: true }
+{{- end }}
+{{- else }}
 - { name: evidence, mountPath: /data/evidence }
+{{- end }}
 {{- end }}
 {{- if and (has .service (list "clickhouse-sink" "prepare")) $root.Values.clickhouse.passwordSecret }}
 - { name: clickhouse, mountPath: /secrets/clickhouse, readOnly: true }
@@ -87,8 +94,17 @@ envFrom:
 - name: temporary
   emptyDir: {}
 {{- if has .service (list "frame-extractor" "console") }}
+{{- if eq $root.Values.evidence.store "s3" }}
+- name: evidence-key
+  secret: { secretName: {{ $root.Values.evidence.s3.credentialsSecret }} }
+{{- with $root.Values.evidence.s3.caSecret }}
+- name: evidence-ca
+  secret: { secretName: {{ . }} }
+{{- end }}
+{{- else }}
 - name: evidence
   persistentVolumeClaim: { claimName: {{ include "mineseal.evidence-claim" $root }} }
+{{- end }}
 {{- end }}
 {{- if and (has .service (list "clickhouse-sink" "prepare")) $root.Values.clickhouse.passwordSecret }}
 - name: clickhouse

@@ -27,6 +27,12 @@ so in its events only. Looked up where Helm speaks with a cluster; `helm templat
 {{- with .Values.cameras.credentialsSecret -}}
 {{- $needs = append $needs (dict "kind" "Secret" "value" "cameras.credentialsSecret" "name" . "keys" list) -}}
 {{- end -}}
+{{- if eq .Values.evidence.store "s3" -}}
+{{- $needs = append $needs (dict "kind" "Secret" "value" "evidence.s3.credentialsSecret" "name" .Values.evidence.s3.credentialsSecret "keys" (list "access-key-id" "secret-access-key")) -}}
+{{- with .Values.evidence.s3.caSecret -}}
+{{- $needs = append $needs (dict "kind" "Secret" "value" "evidence.s3.caSecret" "name" . "keys" (list "ca.crt")) -}}
+{{- end -}}
+{{- end -}}
 {{- range .Values.forwarder.platforms -}}
 {{- with .clientSecret -}}
 {{- $needs = append $needs (dict "kind" "Secret" "value" "forwarder.platforms[].clientSecret" "name" .name "keys" (list .key)) -}}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from conftest import CHART, ROOT, TOOLS, of_kind, one, pod, render, values, workloads
-from test_values import EVERYTHING, MATRIX, PRODUCTION
+from test_values import EVERYTHING, MATRIX, PRODUCTION, S3
 
 SERVICES = ["frame-extractor", "inference", "counter", "clickhouse-sink", "platform-forwarder", "console"]
 
@@ -78,6 +78,44 @@ def test_only_extractors_and_consoles_share_the_evidence():
     for service in SERVICES:
         claims = [v for v in pod(named(render(), service))["volumes"] if "persistentVolumeClaim" in v]
         assert bool(claims) == (service in ("frame-extractor", "console")), service
+
+
+def test_in_s3_extractors_and_consoles_alone_see_the_key_and_nobody_has_a_volume():
+    documents = render(*EVERYTHING, *S3, files=PRODUCTION)
+    assert not of_kind(documents, "PersistentVolumeClaim")
+    for service in SERVICES:
+        volumes = pod(named(documents, service))["volumes"]
+        assert not [v for v in volumes if v["name"] == "evidence"]
+        shares = {"key", "authority"} if service in ("frame-extractor", "console") else set()
+        assert {v["secret"]["secretName"] for v in volumes if "secret" in v} == SECRETS[service] | shares
+
+
+def test_in_s3_the_configuration_names_the_bucket_and_files_that_are_there():
+    documents = render(*S3)
+    text = one(documents, "ConfigMap", "release-mineseal")["data"]["mineseal.toml"]
+    assert tomllib.loads(text)["evidence"] == {
+        "location": "s3://pictures/site-1/seal",
+        "s3": {
+            "endpoint": "https://pictures.example.cn:9000", "region": "cn-1", "bucket_in_host": True,
+            "access_key_id_file": "/secrets/evidence/access-key-id",
+            "secret_access_key_file": "/secrets/evidence/secret-access-key",
+            "ca_file": "/secrets/evidence-ca/ca.crt",
+        },
+    }
+    for service in ("frame-extractor", "console"):
+        mounts = {m["name"]: m["mountPath"] for m in pod(named(documents, service))["containers"][0]["volumeMounts"]}
+        assert (mounts["evidence-key"], mounts["evidence-ca"]) == ("/secrets/evidence", "/secrets/evidence-ca")
+    settings = ("evidence.store=s3", "evidence.s3.bucket=pictures", "evidence.s3.credentialsSecret=key")
+    text = one(render(*settings), "ConfigMap", "release-mineseal")["data"]["mineseal.toml"]
+    assert tomllib.loads(text)["evidence"]["location"] == "s3://pictures"
+
+
+@pytest.mark.parametrize(("endpoint", "port"), [("https://pictures.example.cn:9000", 9000), ("http://pictures", 80), ("", 443)])
+def test_in_s3_extractors_and_consoles_alone_reach_the_server(endpoint, port):
+    documents = render(*EVERYTHING, *S3, f"evidence.s3.endpoint={endpoint}", "kafka.brokers=a:9093\\,b:9093")
+    for component, (out, into) in REACH.items():
+        more = {port} if component in ("frame-extractor", "console") else set()
+        assert reach(documents, component) == (out | more, into), component
 
 
 def test_the_volume_of_evidence_stays():

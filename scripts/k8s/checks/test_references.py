@@ -19,10 +19,15 @@ SETTINGS = [
     "kafka.tls.userSecret=user",
     "services.counter.kafkaUserSecret=counter",
     "registration.configMap=mines",
+    "evidence.store=s3",
+    "evidence.s3.bucket=pictures",
+    "evidence.s3.credentialsSecret=key",
+    "evidence.s3.caSecret=authority",
 ]
 THERE = {
     "secrets": {"clickhouse": ["password"], "ca": ["ca.crt"], "user": ["user.crt", "user.key"],
-                "counter": ["user.crt", "user.key"]},
+                "counter": ["user.crt", "user.key"], "key": ["access-key-id", "secret-access-key"],
+                "authority": ["ca.crt"]},
     "configmaps": {"mines": ["mines.toml"]},
 }
 
@@ -115,11 +120,16 @@ def test_what_is_there_is_taken():
           "kubectl -n mineseal create secret generic clickhouse --from-file=password=FILE"]),
         (without("secrets", "counter"), ["services.counter.kafkaUserSecret", "no Secret counter"]),
         (without("secrets", "user", "user.key"), ["kafka.tls.userSecret", "has no key user.key"]),
+        (without("secrets", "key"),
+         ["evidence.s3.credentialsSecret: there is no Secret key", "--from-file=access-key-id=FILE"]),
+        (without("secrets", "key", "secret-access-key"),
+         ["evidence.s3.credentialsSecret", "has no key secret-access-key"]),
+        (without("secrets", "authority"), ["evidence.s3.caSecret", "no Secret authority"]),
         (without("configmaps", "mines"),
          ["registration.configMap", "kubectl -n mineseal create configmap mines --from-file=mines.toml=FILE"]),
         ({"secrets": {}, "configmaps": {}}, ["no Secret ca", "no Secret user", "no ConfigMap mines"]),
     ],
-    ids=["secret", "secret of a service", "key", "config map", "everything"],
+    ids=["secret", "secret of a service", "key", "S3 key", "half of an S3 key", "S3 authority", "config map", "everything"],
 )
 def test_what_is_missing_is_told_with_what_to_do(there, words):
     done, _ = install(there)

@@ -46,6 +46,17 @@ EVERYTHING = (
     'extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"mine"},"data":{"a":"b"}}]',
 )
 
+S3 = (
+    "evidence.store=s3",
+    "evidence.s3.endpoint=https://pictures.example.cn:9000",
+    "evidence.s3.region=cn-1",
+    "evidence.s3.bucket=pictures",
+    "evidence.s3.prefix=site-1/seal",
+    "evidence.s3.bucketInHost=true",
+    "evidence.s3.credentialsSecret=key",
+    "evidence.s3.caSecret=authority",
+)
+
 MATRIX = {
     "defaults": ((), ()),
     "one mine": (("mines=1",), ()),
@@ -55,6 +66,8 @@ MATRIX = {
     "everything": (EVERYTHING, ()),
     "production and everything": (EVERYTHING, PRODUCTION),
     "nothing more": (("networkPolicy.enabled=false", "prepare.enabled=false", "evidence.existingClaim=there"), ()),
+    "pictures in S3": (("evidence.store=s3", "evidence.s3.bucket=pictures", "evidence.s3.credentialsSecret=key"), ()),
+    "pictures in S3, production and everything": ((*EVERYTHING, *S3), PRODUCTION),
     "a digest": (("image.digest=sha256:" + "0" * 64,), ()),
     "other names": (("fullnameOverride=seal", "nameOverride=seal"), ()),
 }
@@ -101,6 +114,12 @@ REFUSED_BY_SCHEMA = [
     ("clickhouse.password=hush", ["password", "not allowed"]),
     ("evidence.size=much", ["evidence.size"]),
     ("evidence.accessMode=ReadOnlyMany", ["evidence.accessMode"]),
+    ("evidence.store=bucket", ["evidence.store"]),
+    ("evidence.s3.endpoint=pictures:9000", ["evidence.s3.endpoint"]),
+    ("evidence.s3.endpoint=https://pictures/bucket", ["evidence.s3.endpoint"]),
+    ("evidence.s3.bucket=A/b", ["evidence.s3.bucket"]),
+    ("evidence.s3.prefix=/a", ["evidence.s3.prefix"]),
+    ("evidence.s3.secretAccessKey=hush", ["secretAccessKey", "not allowed"]),
     ("services.counter.replicas=-1", ["services.counter.replicas"]),
     ("services.counter.replica=2", ["services.counter", "replica", "not allowed"]),
     ("services.counters.replicas=2", ["services", "counters", "not allowed"]),
@@ -165,6 +184,23 @@ CONTRADICTIONS = {
     "a volume of one node for many": (
         ("evidence.accessMode=ReadWriteOnce",),
         ["evidence.accessMode", "ReadWriteMany", "replicas=1"],
+    ),
+    "S3 without a bucket": (
+        ("evidence.store=s3", "evidence.s3.credentialsSecret=key"),
+        ["evidence.s3.bucket", "Set the name"],
+    ),
+    "S3 without a key": (
+        ("evidence.store=s3", "evidence.s3.bucket=pictures"),
+        ["evidence.s3.credentialsSecret", "access-key-id", "secret-access-key"],
+    ),
+    "S3 with a volume": (
+        ("evidence.store=s3", "evidence.s3.bucket=pictures", "evidence.s3.credentialsSecret=key", "evidence.size=7Gi"),
+        ["evidence.size", "evidence.store=folder"],
+    ),
+    "a folder with a bucket": (("evidence.s3.bucket=pictures",), ["evidence.s3.bucket", "evidence.store=s3"]),
+    "a folder with a server": (
+        ("evidence.s3.endpoint=https://pictures.example.cn",),
+        ["evidence.s3.endpoint", "evidence.store=s3"],
     ),
     "weights without a file": (("inference.weightsClaim=a",), ["inference.weightsFile", "Set the name"]),
     "a file without weights": (("inference.weightsFile=a",), ["inference.weightsClaim", "PersistentVolumeClaim"]),

@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mineseal_bus::{Bus, BusError};
-use mineseal_evidence::{EvidenceError, EvidenceStore};
-use mineseal_settings::{ConsoleSettings, Settings};
+use mineseal_evidence::EvidenceStore;
+use mineseal_settings::ConsoleSettings;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -41,20 +41,7 @@ pub enum ConsoleError {
     Bus(#[from] BusError),
     /// The evidence store cannot be opened.
     #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-}
-
-/// The store of pictures that the settings name.
-///
-/// # Errors
-/// It cannot be opened.
-pub fn open_evidence(settings: &Settings) -> Result<EvidenceStore, ConsoleError> {
-    let location = if settings.evidence.location.is_empty() {
-        settings.data_directory.join("evidence").display().to_string()
-    } else {
-        settings.evidence.location.clone()
-    };
-    Ok(EvidenceStore::open(&location)?)
+    Evidence(#[from] mineseal_evidence::EvidenceError),
 }
 
 /// Takes the console's port, before anything else is started.

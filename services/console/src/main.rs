@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use mineseal_evidence::EvidenceStore;
+
 fn main() -> ExitCode {
     mineseal_service::run("console", |context| async move {
-        let evidence = mineseal_console::open_evidence(&context.settings)?;
+        let evidence = EvidenceStore::configured(&context.settings)?;
         mineseal_console::run(&context.settings.console, evidence, context.bus, context.shutdown).await
     })
 }

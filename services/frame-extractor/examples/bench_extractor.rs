@@ -5,19 +5,25 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mineseal_bus::{Bus, BusSettings, TopicLayout, TraceContext};
 use mineseal_domain::UtcMicros;
 use mineseal_picture::{HealthMeter, LumaPlane};
-use mineseal_schemas::{Frame, encode};
+use mineseal_schemas::{Frame, Topic, encode};
 use mineseal_video::{JpegEncoder, OpenSettings, Sampler, Scaler, Source, VideoReader, YuvPicture};
+use rdkafka::ClientContext;
+use rdkafka::Statistics;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use uuid::Uuid;
 
 /// Length of the clip, seconds.
 const SECONDS: f64 = 40.0;
 const ROUNDS: usize = 5;
 const RATE: f64 = 5.0;
+/// How often all frames are sent with each compression.
+const COMPRESSION_ROUNDS: usize = 10;
 
 /// Processor seconds of this process and of those that it has waited for.
 fn processor_seconds() -> (f64, f64) {
@@ -92,6 +98,62 @@ fn frames(pictures: &[(i64, YuvPicture)]) -> Vec<Frame> {
     framed.collect()
 }
 
+/// Keeps how many bytes a producer has sent to its brokers.
+#[derive(Clone, Default)]
+struct Sent(Arc<Mutex<u64>>);
+
+impl ClientContext for Sent {
+    fn stats(&self, statistics: Statistics) {
+        *self.0.lock().unwrap() = statistics.brokers.values().map(|broker| broker.txbytes).sum();
+    }
+}
+
+impl ProducerContext for Sent {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// Processor seconds and bytes on the wire of one frame when a producer, set as the extractor's, compresses so. The frames
+/// come as those of twelve cameras at once do, so that the best is made of each batch.
+fn compressed(bus: &Bus, values: &[Vec<u8>], compression: &str) -> (f64, f64) {
+    let mut config = bus.client_config();
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("linger.ms", "5")
+        .set("message.max.bytes", "16000000")
+        .set("statistics.interval.ms", "100")
+        .set("compression.type", compression);
+    let sent = Sent::default();
+    let producer: BaseProducer<Sent> = config.create_with_context(sent.clone()).unwrap();
+    let topic = bus.topic_name(Topic::Frames);
+    // The first message waits for the broker to be known.
+    producer
+        .send(BaseRecord::to(&topic).key("first").payload(&values[0]))
+        .unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
+    let told = || {
+        // The next statistics are those after what was sent.
+        std::thread::sleep(Duration::from_millis(250));
+        producer.poll(Duration::ZERO);
+        *sent.0.lock().unwrap()
+    };
+    let (before, begun) = (told(), processor_seconds().0);
+    for _ in 0..COMPRESSION_ROUNDS {
+        for batch in values.chunks(12) {
+            for value in batch {
+                producer
+                    .send(BaseRecord::to(&topic).key("camera").payload(value))
+                    .unwrap();
+            }
+            producer.flush(Duration::from_secs(30)).unwrap();
+        }
+    }
+    let spent = processor_seconds().0 - begun;
+    let count = (COMPRESSION_ROUNDS * values.len()) as f64;
+    (spent / count, (told() - before) as f64 / count)
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -128,7 +190,7 @@ fn main() {
     let publisher = bus.publisher().unwrap();
     let (mut peer, mut own, mut rest, mut measuring, mut sending) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut bytes = 0.0;
+    let (mut bytes, mut values) = (0.0, Vec::new());
     for _ in 0..ROUNDS {
         let begun = processor_seconds().1;
         ffmpeg(&[
@@ -151,9 +213,9 @@ fn main() {
         own.push(processor_seconds().0 - begun);
         let begun = processor_seconds().0;
         let made = frames(&pictures);
-        let encoded: usize = made.iter().map(|frame| encode(frame).unwrap().len()).sum();
+        values = made.iter().map(|frame| encode(frame).unwrap()).collect();
         let measured = processor_seconds().0;
-        bytes = encoded as f64 / made.len() as f64;
+        bytes = values.iter().map(Vec::len).sum::<usize>() as f64 / made.len() as f64;
         measuring.push((measured - begun) / made.len() as f64);
         runtime.block_on(async {
             for frame in &made {
@@ -165,7 +227,6 @@ fn main() {
         sending.push(sent - measured);
         rest.push(sent - begun);
     }
-    std::thread::park_timeout(Duration::ZERO);
     let share = |seconds: f64| seconds / SECONDS * 100.0;
     let (peer, own, rest) = (median(peer), median(own), median(rest));
     println!(
@@ -188,4 +249,15 @@ fn main() {
     );
     println!("bytes of a frame on the bus      {bytes:8.0}");
     println!("cameras of a core                {:6.1}", SECONDS / (own + rest));
+    println!(
+        "frames on the bus by compression, {COMPRESSION_ROUNDS} x {} frames:",
+        values.len()
+    );
+    for compression in ["none", "lz4", "zstd"] {
+        let (seconds, sent) = compressed(&bus, &values, compression);
+        println!(
+            "  {compression:4} {:7.3} ms a frame, {sent:8.0} bytes on the wire",
+            seconds * 1e3
+        );
+    }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use mineseal_bus::{BusError, StartAt, SubscriptionSettings, TraceContext};
 use mineseal_domain::{CameraCode, UtcMicros};
-use mineseal_evidence::{EvidenceError, EvidenceStore, ObjectName, object_path};
+use mineseal_evidence::{EvidenceError, EvidenceStore, ObjectName, Stored, object_path};
 use mineseal_schemas::{Evidence, EvidenceKind, EvidenceRequest};
 use mineseal_video::{Excerpt, JpegEncoder, PacketRing, RingSettings, Source, VideoError};
 use thiserror::Error;
@@ -30,6 +31,12 @@ const BEYOND_THE_END: Duration = Duration::from_secs(1);
 const MOST_WAITING: usize = 256;
 /// Clips that are written at the same time.
 const MOST_WRITING: usize = 2;
+
+/// An evidence store that is away is waited for so long with a clip in hand, and asked again so often.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(600);
+const AGAIN: Duration = Duration::from_secs(2);
+/// Of all live cameras so many megabytes of clips wait for it at most; those that come then wait in their rings.
+const MOST_UNSTORED_MEGABYTES: usize = 128;
 
 /// Why there is no clip.
 #[derive(Debug, Error)]
@@ -106,6 +113,7 @@ pub(crate) async fn run(
     let mut requests = shared.bus.subscribe::<EvidenceRequest>(settings)?;
     let waiting = Arc::new(Semaphore::new(MOST_WAITING));
     let writing = Arc::new(Semaphore::new(MOST_WRITING));
+    let unstored = Arc::new(Semaphore::new(MOST_UNSTORED_MEGABYTES));
     loop {
         let batch = tokio::select! {
             batch = requests.next() => batch,
@@ -123,16 +131,21 @@ pub(crate) async fn run(
                 continue;
             };
             let (shared, store, publisher) = (Arc::clone(&shared), store.clone(), publisher.clone());
-            let (writing, shutdown, trace) = (Arc::clone(&writing), shutdown.clone(), received.trace.clone());
+            let (writing, unstored) = (Arc::clone(&writing), Arc::clone(&unstored));
+            let (shutdown, trace) = (shutdown.clone(), received.trace.clone());
             tokio::spawn(async move {
                 let work = async {
                     until_it_has_come(&ring, &request).await;
-                    let _turn = writing.acquire().await;
+                    let turn = writing.acquire().await;
                     let (before, after) = spans(&request);
                     let excerpt = ring
                         .excerpt(request.captured_at.0, before, after)
                         .ok_or(ClipFault::Gone)?;
-                    keep(&request, request.captured_at, excerpt, &store, &publisher, trace).await
+                    let written = write(excerpt).await?;
+                    let megabytes = (written.clip.len() >> 20).clamp(1, MOST_UNSTORED_MEGABYTES);
+                    let _room = unstored.acquire_many(megabytes as u32).await;
+                    drop(turn);
+                    keep(&request, request.captured_at, written, &store, &publisher, trace).await
                 };
                 tokio::select! {
                     kept = work => note(&shared, &request, kept),
@@ -213,31 +226,58 @@ pub(crate) async fn of_file(
         .await
         .map_err(|_| ClipFault::Thread)??
         .ok_or(ClipFault::Gone)?;
-    keep(request, captured_at, excerpt, store, publisher, trace).await
+    let written = write(excerpt).await?;
+    keep(request, captured_at, written, store, publisher, trace).await
+}
+
+/// What is stored of a request.
+struct Written {
+    clip: Bytes,
+    picture: Bytes,
+}
+
+async fn write(excerpt: Excerpt) -> Result<Written, ClipFault> {
+    let write = move || -> Result<Written, ClipFault> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("clip.mp4");
+        excerpt.write_mp4(&path)?;
+        let picture = JpegEncoder::new(PICTURE_QUALITY)?.encode(&excerpt.picture()?)?;
+        Ok(Written {
+            clip: std::fs::read(&path)?.into(),
+            picture: picture.into(),
+        })
+    };
+    tokio::task::spawn_blocking(write)
+        .await
+        .map_err(|_| ClipFault::Thread)?
+}
+
+/// Stores an object, again and again while the store is away.
+async fn put(store: &EvidenceStore, object: &str, bytes: Bytes) -> Result<Stored, EvidenceError> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match store.put(object, bytes.clone()).await {
+            Err(error) if error.is_passing() && begun.elapsed() < LONGEST_OUTAGE => {
+                tracing::warn!(object, %error, "a clip is not stored yet, trying again");
+                tokio::time::sleep(AGAIN).await;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Stores clip and picture and tells where they lie.
 async fn keep(
     request: &EvidenceRequest,
     captured_at: UtcMicros,
-    excerpt: Excerpt,
+    written: Written,
     store: &EvidenceStore,
     publisher: &mineseal_bus::Publisher,
     trace: TraceContext,
 ) -> Result<(), ClipFault> {
-    let write = move || -> Result<(Vec<u8>, Vec<u8>), ClipFault> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("clip.mp4");
-        excerpt.write_mp4(&path)?;
-        let picture = JpegEncoder::new(PICTURE_QUALITY)?.encode(&excerpt.picture()?)?;
-        Ok((std::fs::read(&path)?, picture))
-    };
-    let (clip, picture) = tokio::task::spawn_blocking(write)
-        .await
-        .map_err(|_| ClipFault::Thread)??;
     for (kind, name, bytes) in [
-        (EvidenceKind::Picture, ObjectName::FullPicture, picture),
-        (EvidenceKind::Clip, ObjectName::Clip, clip),
+        (EvidenceKind::Picture, ObjectName::FullPicture, written.picture),
+        (EvidenceKind::Clip, ObjectName::Clip, written.clip),
     ] {
         let object = object_path(
             &request.mine,
@@ -246,7 +286,7 @@ async fn keep(
             captured_at,
             name,
         );
-        let stored = store.put(&object, bytes).await?;
+        let stored = put(store, &object, bytes).await?;
         let evidence = Evidence {
             request: request.id,
             alarm: request.alarm,

@@ -39,10 +39,11 @@ enum Refusal {
 impl Refusal {
     /// Whether the same request may be answered later.
     fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Store(EvidenceError::Store { .. } | EvidenceError::NotWritable { .. }) | Self::Bus(_)
-        )
+        match self {
+            Self::Store(error) => error.is_passing(),
+            Self::Bus(_) => true,
+            Self::FrameGone(_) | Self::Unreadable(_) | Self::OtherCamera { .. } => false,
+        }
     }
 }
 
@@ -107,14 +108,20 @@ impl Answerer<'_> {
         shutdown: &CancellationToken,
     ) -> Result<bool, BusError> {
         let request = &received.value;
+        // Kafka keeps frames for minutes, and the store may be away for longer.
+        let mut held = None;
         loop {
             let work = async {
-                let (evidence, frame) = answer(request, &self.shared.bus, self.store).await?;
+                let frame: &Frame = match &mut held {
+                    Some(frame) => frame,
+                    none => none.insert(frame_of(request, &self.shared.bus).await?),
+                };
+                let evidence = keep(request, frame, self.store).await?;
                 self.publisher
                     .publish_in(&evidence, received.trace.clone())
                     .await?;
                 tracing::info!(alarm = %request.alarm, object = evidence.object, "picture stored");
-                self.cut_file(received, &frame).await;
+                self.cut_file(received, frame).await;
                 Ok::<_, Refusal>(())
             };
             let refusal = tokio::select! {
@@ -165,11 +172,7 @@ impl Answerer<'_> {
     }
 }
 
-async fn answer(
-    request: &EvidenceRequest,
-    bus: &Bus,
-    store: &EvidenceStore,
-) -> Result<(Evidence, Frame), Refusal> {
+async fn frame_of(request: &EvidenceRequest, bus: &Bus) -> Result<Frame, Refusal> {
     let place = request.frame;
     let frame = match bus
         .fetch_one::<Frame>(place.partition, place.offset, FETCH_DEADLINE)
@@ -185,6 +188,10 @@ async fn answer(
             found: frame.camera.to_string(),
         });
     }
+    Ok(frame)
+}
+
+async fn keep(request: &EvidenceRequest, frame: &Frame, store: &EvidenceStore) -> Result<Evidence, Refusal> {
     let object = object_path(
         &request.mine,
         &request.alarm.to_string(),
@@ -193,7 +200,7 @@ async fn answer(
         ObjectName::Picture,
     );
     let stored = store.put(&object, frame.jpeg.clone()).await?;
-    let evidence = Evidence {
+    Ok(Evidence {
         request: request.id,
         alarm: request.alarm,
         mine: request.mine.clone(),
@@ -203,8 +210,7 @@ async fn answer(
         sha256: stored.sha256,
         size_bytes: i64::try_from(stored.size).unwrap_or(i64::MAX),
         captured_at: frame.captured_at,
-    };
-    Ok((evidence, frame))
+    })
 }
 
 fn dead_letter(received: &Received<EvidenceRequest>, reason: &str) -> DeadLetter {

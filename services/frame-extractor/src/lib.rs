@@ -25,7 +25,6 @@ mod reading;
 mod resume;
 mod views;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use mineseal_bus::Bus;
@@ -52,19 +51,18 @@ pub(crate) struct Shared {
     pub(crate) views: Views,
 }
 
-/// Runs until `shutdown`, then stops all cameras and leaves both groups. `evidence` is the folder of the
-/// evidence store.
+/// Runs until `shutdown`, then stops all cameras and leaves both groups. While `store` does not take evidence, what can be
+/// kept back waits, and everything else goes on.
 ///
 /// # Errors
-/// The evidence store cannot be written, or the bus refuses its settings.
+/// The bus refuses its settings.
 pub async fn run(
     settings: ExtractorSettings,
-    evidence: &Path,
+    store: EvidenceStore,
     bus: Bus,
     metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Result<(), ExtractorError> {
-    let store = EvidenceStore::open(&evidence.to_string_lossy())?;
     let rings = Rings::new(settings.evidence_ring_seconds, settings.evidence_ring_megabytes);
     let shared = Arc::new(Shared {
         rings,
@@ -75,6 +73,7 @@ pub async fn run(
         bus,
         counters: Counters::new(metrics),
     });
+    tokio::spawn(tell_of(store.clone()));
     let answering = [
         tokio::spawn(evidence::run(
             Arc::clone(&shared),
@@ -92,4 +91,12 @@ pub async fn run(
         }
     }
     Ok(tended?)
+}
+
+/// An S3 server that does not take evidence is told of at the start, not at the first alarm.
+async fn tell_of(store: EvidenceStore) {
+    match store.check().await {
+        Ok(()) => tracing::info!(?store, "evidence can be stored"),
+        Err(error) => tracing::error!(%error, "no evidence can be stored; it is tried again with each alarm"),
+    }
 }

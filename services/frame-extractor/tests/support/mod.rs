@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use mineseal_bus::{Bus, BusSettings, SubscriptionSettings, TopicLayout};
 use mineseal_domain::{Analysis, CameraCode, MineCode, PlaceClass, Sampling, UtcMicros};
+use mineseal_evidence::EvidenceStore;
 use mineseal_frame_extractor::ExtractorError;
 use mineseal_schemas::{Camera, Frame, Record, Topic};
-use mineseal_settings::ExtractorSettings;
+use mineseal_settings::{ExtractorSettings, S3Settings};
 use mineseal_telemetry::Metrics;
 use mineseal_video::{VideoWriter, WriterSettings, decode_jpeg};
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -68,12 +69,25 @@ impl World {
 
     /// An extractor in this process that finds Kafka at `brokers`.
     pub(crate) fn extractor_through(&self, brokers: &str, settings: ExtractorSettings) -> Extractor {
+        let folder = self.path("evidence");
+        let store = EvidenceStore::open(folder.to_str().unwrap(), &S3Settings::default()).unwrap();
+        self.extractor_into(store, brokers, settings)
+    }
+
+    /// An extractor in this process that keeps evidence in `store`.
+    pub(crate) fn extractor_into(
+        &self,
+        store: EvidenceStore,
+        brokers: &str,
+        settings: ExtractorSettings,
+    ) -> Extractor {
         let (shutdown, metrics) = (CancellationToken::new(), Metrics::default());
         let bus = connect(brokers, &self.prefix);
-        let (stop, counted, evidence) = (shutdown.clone(), metrics.clone(), self.path("evidence"));
-        let task = tokio::spawn(async move {
-            mineseal_frame_extractor::run(settings, &evidence, bus, counted, stop).await
-        });
+        let (stop, counted) = (shutdown.clone(), metrics.clone());
+        let task =
+            tokio::spawn(
+                async move { mineseal_frame_extractor::run(settings, store, bus, counted, stop).await },
+            );
         Extractor {
             task,
             shutdown,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
+use mineseal_evidence::EvidenceStore;
 use mineseal_service::shutdown_on_signal;
 use mineseal_settings::{LogFormat, Settings, load_mines};
 use mineseal_telemetry::{Health, Metrics, TelemetryOptions, start};
@@ -41,7 +42,7 @@ pub(crate) fn run(mut settings: Settings, mines_file: Option<&Path>) -> Result<(
         })?;
         let console = mineseal_console::listen(&settings.console).await?;
         let health_address: SocketAddr = settings.telemetry.listen.parse().context("telemetry.listen")?;
-        let evidence = mineseal_console::open_evidence(&settings)?;
+        let evidence = EvidenceStore::configured(&settings)?;
 
         let rendering = registered.is_none().then(|| {
             let scenes = folder.join("scenes");

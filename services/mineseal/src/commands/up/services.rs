@@ -92,7 +92,7 @@ pub(crate) async fn start(
         batch_rows: settings.sink.batch_rows,
         ..SinkSettings::new(store_settings(&settings)?)
     };
-    let evidence_folder = evidence_folder(&settings);
+    let kept = evidence.clone();
     let configured = settings.clone();
     spawn(&mut ended, "counter", shutdown, async move {
         let counter_settings = CounterSettings {
@@ -137,7 +137,7 @@ pub(crate) async fn start(
     spawn(&mut ended, "frame-extractor", shutdown, async move {
         mineseal_frame_extractor::run(
             extractor.settings.extractor,
-            &evidence_folder,
+            kept,
             extractor.bus,
             extractor.metrics,
             extractor.shutdown,
@@ -148,14 +148,6 @@ pub(crate) async fn start(
         shutdown: shutdown.clone(),
         ended,
     })
-}
-
-fn evidence_folder(settings: &Settings) -> PathBuf {
-    if settings.evidence.location.is_empty() {
-        settings.data_directory.join("evidence")
-    } else {
-        PathBuf::from(&settings.evidence.location)
-    }
 }
 
 /// A platform on this machine that writes down what it is told.
