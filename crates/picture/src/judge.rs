@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hold::Hold;
 use crate::sway::Sway;
+use crate::usual::Usual;
 use crate::{HealthChange, PictureSettings};
 
 /// What one frame says about its camera.
@@ -47,6 +48,9 @@ pub struct PictureJudge {
     #[serde(default)]
     colourless: Hold,
     sway: Sway,
+    /// How dark the darkest parts are when nothing is over-exposed.
+    #[serde(default)]
+    usual_black: Usual,
     /// The size that the camera is known by.
     size: Option<(u32, u32)>,
     heard_at: Option<UtcMicros>,
@@ -70,6 +74,7 @@ impl PictureJudge {
             clean: Hold::default(),
             colourless: Hold::default(),
             sway: Sway::default(),
+            usual_black: Usual::default(),
             size: None,
             heard_at: None,
         }
@@ -115,7 +120,12 @@ impl PictureJudge {
             evidence,
             known_size: self.size,
             sway: self.sway.widest(settings.sway_window_micros),
+            usual_black: self.usual_black.get(),
         };
+        let black = evidence.view.black_level;
+        if black >= 0.0 && settings.shows(HealthCondition::OverExposed, true, &frame) == Some(false) {
+            self.usual_black.take(at, black);
+        }
         let mut lasting = None;
         let mut at_fault = false;
         for (fault, hold) in PICTURE_FAULTS.into_iter().zip(&mut self.faults) {

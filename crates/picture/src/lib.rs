@@ -7,6 +7,7 @@
 
 mod belt;
 mod cells;
+mod echo;
 mod health;
 mod hold;
 mod judge;
@@ -24,6 +25,7 @@ mod shrunk;
 mod slopes;
 mod sway;
 mod threshold;
+mod usual;
 mod view;
 
 pub use belt::{BeltChange, BeltJudge, BeltSettings};

@@ -91,7 +91,7 @@ const ZONES_PART: f32 = 0.5;
 /// A zone that was quiet until a period ago has only just begun to move, as a machine does; so many pictures before
 /// that must have shown changes in it.
 const LEAST_BEFORE: usize = 12;
-/// What has come back for so many periods and so many bins has always come back,
+/// What has come back for so many periods, and for one and so many bins, has always come back,
 const HABIT_PERIODS: usize = 3;
 const HABIT_BINS: usize = 100;
 /// as far as so many pictures told,
@@ -412,27 +412,29 @@ impl Recurrences {
             .all(|there| there <= most)
     }
 
-    /// Whether it has come back for so long that it is no news; none where there is no past to tell.
+    /// Whether it has come back for so long that it is no news; none where there is no past to tell. What plays again is
+    /// found before it has come back so often. Of a machine that began no earlier than that, only the first of these
+    /// multiples can tell.
     fn is_habit(&self, bin: usize, likeness: f32) -> Option<bool> {
-        let first = (HABIT_PERIODS * bin + HABIT_BINS).div_ceil(bin) * bin;
-        let (mut sum, mut count) = (0.0, 0_u32);
-        for multiple in (first..BINS).step_by(bin) {
-            // Periods that are no whole number of bins drift away from it.
-            let there = [multiple - 1, multiple, multiple + 1]
-                .into_iter()
-                .filter(|&near| {
-                    self.periods
-                        .get(near)
-                        .is_some_and(|period| period.pictures >= RIPE)
-                })
-                .filter_map(|near| self.likeness(near))
-                .reduce(f32::max);
-            if let Some(there) = there {
-                sum += there;
-                count += 1;
-            }
-        }
-        (count > 0).then_some(sum >= HABIT_PART * likeness * count as f32)
+        let first = (HABIT_PERIODS * bin).max((bin + HABIT_BINS).div_ceil(bin) * bin);
+        let multiples: Vec<f32> = (first..BINS)
+            .step_by(bin)
+            .filter_map(|multiple| {
+                // Periods that are no whole number of bins drift away from it.
+                [multiple - 1, multiple, multiple + 1]
+                    .into_iter()
+                    .filter(|&near| {
+                        self.periods
+                            .get(near)
+                            .is_some_and(|period| period.pictures >= RIPE)
+                    })
+                    .filter_map(|near| self.likeness(near))
+                    .reduce(f32::max)
+            })
+            .collect();
+        let nearest = *multiples.first()?;
+        let mean = multiples.iter().sum::<f32>() / multiples.len() as f32;
+        Some(nearest.max(mean) >= HABIT_PART * likeness)
     }
 
     /// How many zones have changed often enough to say anything, and in how many of them the changes one period apart

@@ -26,6 +26,8 @@ const NOISE: f32 = 30.0;
 /// this mean square, seven tenths of a level between pixels two apart.
 const FAINT: f32 = 0.02;
 const FAINTEST: f32 = 8.0;
+/// But where one pixel of twenty at most is brighter than this, no light comes in, and everything is faint.
+const NO_LIGHT_AT_ALL: f32 = 24.0;
 /// The cells whose detail is compared had at least this mean square of the Laplacian.
 const DETAIL: f32 = 40.0;
 /// A flat cell is white from this mean luma on.
@@ -109,6 +111,7 @@ impl Reference {
         // Of sensor noise the Laplacian has 20 parts, the gradient of the picture of half the size 16.
         let noise = noise(&look.fine).min(noise(&self.fine));
         let noise_gradient = 0.8 * noise;
+        let black = (0.0..=NO_LIGHT_AT_ALL).contains(&look.inner.white);
         let mut evenness = [Evenness::Uneven; CELLS];
         let mut details = Vec::with_capacity(CELLS);
         let mut energies = Energies::NONE;
@@ -133,7 +136,7 @@ impl Reference {
             structured += 1;
             let likeness =
                 common.unsigned_abs() as f32 / ((own as f32).sqrt() * (other as f32).sqrt()).max(1.0);
-            let faint = own as f32 <= FAINT * other as f32 && own as f32 <= FAINTEST * count as f32;
+            let faint = !black && own as f32 <= FAINT * other as f32 && own as f32 <= FAINTEST * count as f32;
             if likeness >= SAME_EDGES && !faint {
                 kept += 1;
                 let now = own as f32 / count.max(1) as f32;

@@ -46,6 +46,8 @@ pub struct PictureSettings {
     pub clipped_share: Threshold,
     /// Over-exposed: hardly a pixel is darker than this,
     pub black_level: Threshold,
+    /// which lies this far above what it was in the last minutes: a yard in the sun may have no shade,
+    pub black_rise: Threshold,
     /// and the mean luma is at least this.
     pub bright_luma: Threshold,
     /// Dark: at least this share of dark pixels.
@@ -96,6 +98,7 @@ impl Default for PictureSettings {
             bright_share: band(0.6, 0.45),
             clipped_share: band(0.35, 0.25),
             black_level: band(NO_BLACK, 92.0),
+            black_rise: band(40.0, 30.0),
             bright_luma: band(ALL_BRIGHT, 150.0),
             dark_share: band(0.85, 0.7),
             white_level: band(NO_LIGHT, 52.0),
@@ -118,6 +121,8 @@ pub(crate) struct Frame<'frame> {
     pub(crate) known_size: Option<(u32, u32)>,
     /// Root mean square sway, as a share of the picture's width.
     pub(crate) sway: f32,
+    /// The black level of the last minutes without over-exposed pictures; none where nobody knows.
+    pub(crate) usual_black: Option<f32>,
 }
 
 /// An encoder without a camera shows blue or grey; a black picture may come from a dark place.
@@ -159,6 +164,9 @@ impl PictureSettings {
             || view.clipped_share >= limit(self.clipped_share, bright_active)
             || (made_out
                 && view.black_level >= limit(self.black_level, bright_active)
+                && frame
+                    .usual_black
+                    .is_none_or(|usual| view.black_level - usual >= limit(self.black_rise, bright_active))
                 && health.mean_luma >= limit(self.bright_luma, bright_active));
         Facts {
             known_view,
@@ -227,7 +235,10 @@ impl PictureSettings {
             HealthCondition::Lost => {
                 view.blank_share >= limit(self.blank_share) && !bright && health.mean_luma >= BLANK_LUMA
             }
-            HealthCondition::Covered if dark => health.luma_deviation <= limit(self.covered_dark_deviation),
+            // Where the edges of the view show faintly everywhere, light is missing and nothing hangs before the lens.
+            HealthCondition::Covered if dark => {
+                health.luma_deviation <= limit(self.covered_dark_deviation) && view.kept_share < MADE_OUT
+            }
             HealthCondition::Covered if bright => false,
             HealthCondition::Covered => self.hidden(active, frame) || (even && soft),
             // Even pictures have no noise that could show life.

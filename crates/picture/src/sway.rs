@@ -7,6 +7,9 @@ const MOST: usize = 48;
 const LEAST: usize = 6;
 /// A camera that shakes goes to and fro; one that is turned does not.
 const LEAST_TURNS: usize = 2;
+/// Along the other axis it may seem to drift, where it swings nearly in step with the pictures; to and fro must make up
+/// this part of it all.
+const TURNING_PART: f32 = 0.2;
 
 /// Where the last pictures lay, for the judgement of a camera that shakes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,8 +36,8 @@ impl Sway {
         self.places.push((at, sound(right), sound(down)));
     }
 
-    /// Root mean square distance from the mean place over the last `window` microseconds along the axis that
-    /// sways more; 0 where it does not go to and fro, or where too few pictures tell.
+    /// Root mean square distance from the mean place over the last `window` microseconds; 0 where it does not go to and
+    /// fro, or where too few pictures tell.
     pub(crate) fn widest(&self, window: i64) -> f32 {
         let Some(&(now, ..)) = self.places.last() else {
             return 0.0;
@@ -47,7 +50,7 @@ impl Sway {
         let along = |pick: fn(&(UtcMicros, f32, f32)) -> f32| {
             let values: Vec<f32> = inside().map(pick).collect();
             if values.len() < LEAST {
-                return 0.0;
+                return (0.0, false);
             }
             let count = values.len() as f32;
             let mean = values.iter().sum::<f32>() / count;
@@ -65,9 +68,14 @@ impl Sway {
                 turns += usize::from(side != 0 && side != now);
                 side = now;
             }
-            if turns >= LEAST_TURNS { deviation } else { 0.0 }
+            (deviation, turns >= LEAST_TURNS)
         };
-        along(|place| place.1).max(along(|place| place.2))
+        let axes = [along(|place| place.1), along(|place| place.2)];
+        let whole = axes[0].0.hypot(axes[1].0);
+        let turns = axes
+            .iter()
+            .any(|&(deviation, turns)| turns && deviation >= TURNING_PART * whole);
+        if turns { whole } else { 0.0 }
     }
 }
 
@@ -81,6 +89,25 @@ mod tests {
             sway.take(UtcMicros(step as i64 * 500_000), of(step), 0.0);
         }
         sway.widest(6_000_000)
+    }
+
+    #[test]
+    fn what_drifts_down_in_step_with_the_pictures_sways_with_what_goes_to_and_fro() {
+        let sway = |right: f32| {
+            let mut sway = Sway::default();
+            for step in 0..12_u8 {
+                let side = if step % 2 == 0 { right } else { -right };
+                sway.take(
+                    UtcMicros(i64::from(step) * 500_000),
+                    side,
+                    f32::from(step) * 0.0015,
+                );
+            }
+            sway.widest(6_000_000)
+        };
+        let both = sway(0.003);
+        assert!((0.005..0.007).contains(&both), "{both}");
+        assert_eq!(sway(0.0005), 0.0, "a camera that is turned trembles a little");
     }
 
     #[test]

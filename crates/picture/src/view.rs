@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::LumaPlane;
 use crate::cells::{CELL_COLUMNS, CELLS, cells, has_text, median};
+use crate::echo::Echoes;
 use crate::look::{Inner, Look, MOST_COLUMNS, colour, still_share};
 use crate::recurrence::Recurrences;
 use crate::reference::{Comparison, Reference, References};
@@ -33,7 +34,14 @@ const MOST_FLAT: f32 = 0.3;
 const MOST_HIDDEN: f32 = 0.15;
 /// Pictures in a row, a second apart or more, that must show the other light before it is learnt.
 const LEARN_PICTURES: u32 = 25;
-/// A picture is shifted where this share of the cells at least shows it the same way.
+/// Cells that must tell something of a shift.
+const LEAST_TOLD: usize = 6;
+/// A shift is seen in a cell where it explains this share of the square of what changed: what a lamp or somebody who
+/// passes changes is no shift.
+const EXPLAINED: f32 = 0.3;
+/// A picture is shifted where the same shift is seen in this share of the cells,
+const MOVED_TOGETHER: f32 = 0.5;
+/// or where this share of them tells the same direction at least: far shifts cannot be measured, but have one.
 const SAME_WAY: f32 = 0.75;
 /// After a longer silence the background starts anew.
 const LONGEST_GAP: i64 = 60_000_000;
@@ -43,8 +51,8 @@ const PARTS: i32 = 8;
 /// Compares the pictures of one camera with each other and with the views that it is known by.
 ///
 /// Its state serialises, so that a camera that was moved while nobody looked is found afterwards. At most some
-/// 1.2 MB for each camera: eight views of 9 kB, a background of 7 kB, the last pictures of 130 kB, and ten minutes of
-/// signatures of 250 kB, of noise of 220 kB and of changes of 520 kB.
+/// 1.4 MB for each camera: eight views of 9 kB, a background of 7 kB, the last pictures of 130 kB, and ten minutes of
+/// signatures of 250 kB, of noise of 220 kB, of zones of 220 kB and of changes of 520 kB.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ViewMeter {
     width: usize,
@@ -65,6 +73,8 @@ pub struct ViewMeter {
     residues: Residues,
     #[serde(default)]
     recurrences: Recurrences,
+    #[serde(default)]
+    echoes: Echoes,
     #[serde(skip)]
     look: Scratch,
 }
@@ -130,6 +140,7 @@ impl ViewMeter {
             && self.repeats.is_sound()
             && self.residues.is_sound()
             && self.recurrences.is_sound()
+            && self.echoes.is_sound()
             && (self.pictures == 0
                 || (self.width >= 2
                     && self.height >= 2
@@ -166,7 +177,8 @@ impl ViewMeter {
             let noise = self.residues.take(at, now);
             let motion = self.repeats.take(at, now);
             let changes = self.recurrences.take(at, now);
-            measures.repeat_micros = [noise, changes, motion]
+            let zones = self.echoes.take(at, now);
+            measures.repeat_micros = [noise, zones, changes, motion]
                 .into_iter()
                 .find(|&period| period > 0)
                 .unwrap_or(0);
@@ -299,52 +311,125 @@ impl ViewMeter {
     /// 80; beyond, it tells the direction still.
     fn shift(&self, look: &Look) -> [f32; 2] {
         let (width, height) = (self.width, self.height);
-        let (mut rights, mut downs) = (Vec::with_capacity(CELLS), Vec::with_capacity(CELLS));
+        // Smoothed, so that what is fine does not hide how far it has moved.
+        let scaled = look.luma.iter().map(|&luma| luma.wrapping_mul(PARTS as i16));
+        let scaled: Vec<i16> = scaled.collect();
+        let [background, luma] = [&self.background, &scaled].map(|luma| smoothed(luma, width));
+        let mut told = Vec::with_capacity(CELLS);
         let mut changes = Changes::NONE;
         for (cell, columns, rows) in cells(width, height) {
             if has_text(cell) {
                 continue;
             }
             if cell % CELL_COLUMNS == 0 {
-                changes = Changes::of(&self.background, &look.luma, &rows, width, height);
+                changes = Changes::of(&background, &luma, &rows, width, height);
             }
-            let inside = inner(&columns, width);
-            let [xx, xy, yy, xt, yt] = changes.0.each_ref().map(|sums| sums.within(&inside) as f32);
-            let (determinant, trace) = (xx * yy - xy * xy, xx + yy);
-            // Two directions of edges, well above the noise: 32nds of a level, squared, over some 25 pixels.
-            if trace < 200_000.0 || determinant < 0.02 * trace * trace {
-                continue;
-            }
-            // The gradient spans two pixels, hence the factor.
-            rights.push(-2.0 * (yy * xt - xy * yt) / determinant);
-            downs.push(-2.0 * (xx * yt - xy * xt) / determinant);
+            told.extend(Told::of(&changes, &inner(&columns, width)));
         }
-        if rights.len() < 6 {
+        if told.len() < LEAST_TOLD {
             return [0.0; 2];
         }
-        [rights, downs].map(|mut values| {
-            let pixels = median(&mut values).unwrap_or(0.0);
-            // Where a lamp changes the light, every cell tells another direction.
-            let with_it = values.iter().filter(|&&value| value * pixels > 0.0).count();
-            if (with_it as f32) < SAME_WAY * values.len() as f32 {
-                return 0.0;
-            }
-            (pixels / width as f32).clamp(-0.2, 0.2)
-        })
+        let along = |axis: usize, of: &dyn Fn(&&Told) -> bool| -> Vec<f32> {
+            told.iter().filter(of).map(|told| told.shift[axis]).collect()
+        };
+        // One shift of the whole picture, if it is one.
+        let common = [0, 1].map(|axis| {
+            let mut clear = along(axis, &|told| told.explained(told.shift) >= EXPLAINED);
+            median(&mut clear).unwrap_or(0.0)
+        });
+        let with_it = told
+            .iter()
+            .filter(|told| told.explained(common) >= EXPLAINED)
+            .count();
+        let shift = if with_it as f32 >= MOVED_TOGETHER * told.len() as f32 {
+            common
+        } else {
+            [0, 1].map(|axis| {
+                let mut values = along(axis, &|_| true);
+                let middle = median(&mut values).unwrap_or(0.0);
+                // Where a lamp changes the light, every cell tells another direction.
+                let with_it = values.iter().filter(|&&value| value * middle > 0.0).count();
+                if with_it as f32 >= SAME_WAY * values.len() as f32 {
+                    middle
+                } else {
+                    0.0
+                }
+            })
+        };
+        shift.map(|pixels| (pixels / width as f32).clamp(-0.2, 0.2))
+    }
+}
+
+/// Each pixel with a quarter of either beside it and half of itself, in rows and then in columns; edges stay as they are.
+fn smoothed(luma: &[i16], width: usize) -> Vec<i16> {
+    let mean = |[before, here, after]: [i16; 3]| {
+        // At most four times 8,160, and 2 more to round to the nearest.
+        let [before, here, after] = [before, here, after].map(i32::from);
+        let sum = before.wrapping_add(here.wrapping_mul(2)).wrapping_add(after);
+        (sum.wrapping_add(2) >> 2) as i16
+    };
+    let mut across = luma.to_vec();
+    for (to, line) in across.chunks_exact_mut(width).zip(luma.chunks_exact(width)) {
+        let beside = line.iter().zip(&line[1..]).zip(&line[2..]);
+        for (to, ((left, here), right)) in to[1..].iter_mut().zip(beside) {
+            *to = mean([*left, *here, *right]);
+        }
+    }
+    let mut both = across.clone();
+    let lines = across.iter().zip(&across[width..]).zip(&across[2 * width..]);
+    for (to, ((above, here), below)) in both[width..].iter_mut().zip(lines) {
+        *to = mean([*above, *here, *below]);
+    }
+    both
+}
+
+/// What one cell tells of the picture's shift.
+struct Told {
+    /// Pixels to the right and down.
+    shift: [f32; 2],
+    /// Sums over its pixels: see [`Changes`].
+    sums: [f32; 6],
+}
+
+impl Told {
+    /// None where the cell has no edges in two directions.
+    fn of(changes: &Changes, inside: &Range<usize>) -> Option<Self> {
+        let sums = changes.0.each_ref().map(|sums| sums.within(inside) as f32);
+        let [xx, xy, yy, xt, yt, _] = sums;
+        let (determinant, trace) = (xx * yy - xy * xy, xx + yy);
+        // Well above the noise: 32nds of a level, squared, over some 25 pixels.
+        if trace < 100_000.0 || determinant < 0.02 * trace * trace {
+            return None;
+        }
+        // The gradient spans two pixels, hence the factor.
+        let shift = [
+            -2.0 * (yy * xt - xy * yt) / determinant,
+            -2.0 * (xx * yt - xy * xt) / determinant,
+        ];
+        Some(Self { shift, sums })
+    }
+
+    /// Which share of the square of what changed a shift explains; negative where it makes matters worse.
+    fn explained(&self, shift: [f32; 2]) -> f32 {
+        let [xx, xy, yy, xt, yt, tt] = self.sums;
+        let [right, down] = shift.map(|pixels| -0.5 * pixels);
+        let gain = 2.0 * (right * xt + down * yt)
+            - (right * right * xx + 2.0 * right * down * xy + down * down * yy);
+        if tt > 0.0 { gain / tt } else { 0.0 }
     }
 }
 
 /// Products of the slopes of the background and of what changed against it, over a row of cells: slope to the right
-/// squared, times the one down, that one squared; change times either.
-struct Changes([Products; 5]);
+/// squared, times the one down, that one squared; change times either, and squared.
+struct Changes([Products; 6]);
 
 impl Changes {
-    const NONE: Self = Self([Products::NONE; 5]);
+    const NONE: Self = Self([Products::NONE; 6]);
 
-    /// Over the inner pixels of the lines `rows`, of a background in eighths of what `luma` is in.
+    /// Over the inner pixels of the lines `rows`.
     fn of(background: &[i16], luma: &[i16], rows: &Range<usize>, width: usize, height: usize) -> Self {
         let mut changes = Self::NONE;
-        let [xx, xy, yy, xt, yt] = &mut changes.0;
+        let [xx, xy, yy, xt, yt, tt] = &mut changes.0;
         for y in inner(rows, height) {
             let [right, down] = slopes(background, width, y);
             let pixels = y * width + 1..(y + 1) * width - 1;
@@ -354,13 +439,14 @@ impl Changes {
                 .zip(&background[pixels.clone()])
                 .zip(&luma[pixels])
             {
-                *to = now.wrapping_mul(PARTS as i16).wrapping_sub(*mean);
+                *to = now.wrapping_sub(*mean);
             }
             xx.add(&right, &right);
             xy.add(&right, &down);
             yy.add(&down, &down);
             xt.add(&right, &change);
             yt.add(&down, &change);
+            tt.add(&change, &change);
         }
         changes
     }

@@ -272,6 +272,47 @@ fn a_picture_without_blacks_is_over_exposed_though_little_is_white() {
     );
 }
 
+/// A yard in the sun without any shade, under a lamp that the cloud before the sun had hidden.
+#[test]
+fn a_bright_place_that_grows_a_little_brighter_is_not_over_exposed() {
+    let with_black = |black: f32| {
+        move |number: i64| {
+            let (mut health, mut view, size) = sound(number);
+            (health.mean_luma, health.bright_share) = (163.0, 0.08);
+            (view.black_level, view.white_level, view.kept_share) = (black, 235.0, 0.97);
+            (health, view, size)
+        }
+    };
+    let mut judge = PictureJudge::new();
+    assert_eq!(run(&mut judge, 0, 300, with_black(85.0)), []);
+    assert_eq!(run(&mut judge, 300, 900, with_black(104.0)), []);
+    // A grey veil over a picture that had blacks.
+    let mut judge = PictureJudge::new();
+    assert_eq!(run(&mut judge, 0, 300, with_black(50.0)), []);
+    assert_eq!(
+        run(&mut judge, 300, 330, with_black(106.0)),
+        [(312, HealthCondition::OverExposed)]
+    );
+}
+
+#[test]
+fn a_black_picture_with_the_edges_of_the_view_is_dark_and_not_covered() {
+    let black = |kept: f32| {
+        move |number: i64| {
+            let (mut health, mut view, size) = sound(number);
+            (health.mean_luma, health.luma_deviation, health.dark_share) = (19.0, 1.4, 1.0);
+            (view.black_level, view.white_level, view.deviation) = (17.0, 21.0, 1.2);
+            (view.kept_share, view.flat_share) = (kept, 0.9 - kept);
+            (health, view, size)
+        }
+    };
+    for (kept, said) in [(0.6, HealthCondition::Dark), (0.05, HealthCondition::Covered)] {
+        let mut judge = PictureJudge::new();
+        assert_eq!(run(&mut judge, 0, 60, sound), []);
+        assert_eq!(run(&mut judge, 60, 90, black(kept)), [(72, said)]);
+    }
+}
+
 #[test]
 fn white_letters_on_a_black_picture_are_no_light() {
     let black = with(|health, view| {

@@ -83,6 +83,25 @@ fn what_has_always_come_back_is_a_habit_that_lasts() {
     assert!(kept.is_kept_habit(20) && kept.is_kept_habit(60) && !kept.is_kept_habit(30));
 }
 
+/// A camera that trembles in step with 20 s, and a lorry every 20 s, as of old; but they began three periods ago.
+#[test]
+fn what_has_come_back_three_times_is_a_habit_though_it_had_a_beginning() {
+    let mut recurrences = Recurrences::default();
+    assert_eq!(run(&mut recurrences, 0..1_500, |frame| scene(frame, frame)), 0);
+    let period = 100;
+    for bin in [period, 3 * period, 4 * period] {
+        assert!(recurrences.likeness(bin).is_some_and(|likeness| likeness < 0.2));
+    }
+    // Told by the first multiple alone: those beyond it lie before the beginning.
+    for (bin, likeness) in [(period, 0.5), (2 * period, 0.5), (3 * period, 0.45)] {
+        recurrences.periods[bin].product = likeness * recurrences.zones;
+        recurrences.periods[bin].zones = recurrences.zones;
+    }
+    assert_eq!(recurrences.is_habit(period, 0.5), Some(true));
+    recurrences.periods[3 * period].product = 0.0;
+    assert_eq!(recurrences.is_habit(period, 0.5), Some(false));
+}
+
 #[test]
 fn multiples_are_known_with_their_rounding() {
     assert!(is_multiple(30, 15) && is_multiple(31, 15) && is_multiple(33, 16));

@@ -100,6 +100,70 @@ fn a_small_shift_is_measured() {
     assert!(shifted.shift_down.abs() < 0.001, "{shifted:?}");
 }
 
+/// Soft blocks that fill the picture, `shift` pixels to the right, and what else is done to each pixel.
+fn soft(shift: f32, and: impl Fn(usize, f32) -> f32) -> Vec<u8> {
+    (0..WIDTH * HEIGHT)
+        .map(|place| {
+            let (x, y) = ((place % WIDTH) as f32 - shift, (place / WIDTH) as f32);
+            and(place, 100.0 + 30.0 * (x / 4.0).sin() + 30.0 * (y / 3.5).sin()) as u8
+        })
+        .collect()
+}
+
+#[test]
+fn a_shift_is_told_beside_something_that_moves_over_a_third_of_the_picture() {
+    let mut meter = HealthMeter::new(&[]);
+    let still = |_: usize, luma: f32| luma;
+    run(&mut meter, 0, 80, |_| soft(0.0, still));
+    let lorry = |place: usize, luma: f32| {
+        if place % WIDTH < 55 {
+            170.0 - luma / 2.0
+        } else {
+            luma
+        }
+    };
+    let shifted = run(&mut meter, 80, 81, |_| soft(1.0, lorry));
+    assert!((shifted.shift_right - 1.0 / 160.0).abs() < 0.002, "{shifted:?}");
+}
+
+#[test]
+fn a_lamp_that_lights_up_is_no_shift() {
+    let mut meter = HealthMeter::new(&[]);
+    let lit = |place: usize, luma: f32| {
+        let (x, y) = ((place % WIDTH) as f32 - 40.0, (place / WIDTH) as f32 - 20.0);
+        let near = 1.0 / (1.0 + (x * x + y * y) / 864.0);
+        luma * (1.0 + 0.6 * near) + 14.0 * near
+    };
+    run(&mut meter, 0, 80, |_| soft(0.0, |_, luma| luma));
+    let brighter = run(&mut meter, 80, 81, |_| soft(0.0, lit));
+    assert_eq!(
+        [brighter.shift_right, brighter.shift_down],
+        [0.0; 2],
+        "{brighter:?}"
+    );
+}
+
+#[test]
+fn where_no_light_comes_in_faint_edges_are_those_of_the_view() {
+    let mut meter = HealthMeter::new(&[]);
+    run(&mut meter, 0, 100, |frame| scene(frame, 0, None));
+    // A level at most, told from noise by how often it is there.
+    let faint = |level: u8| {
+        move |frame: u32| -> Vec<u8> {
+            let dither =
+                |place: usize| (place as u32).wrapping_mul(frame.wrapping_mul(0x9e37_79b9) | 1) >> 24;
+            let pixels = scene(frame, 0, None).into_iter().enumerate();
+            pixels
+                .map(|(place, luma)| level + ((u32::from(luma) * 2 + dither(place)) / 256) as u8)
+                .collect()
+        }
+    };
+    let dark = run(&mut meter, 100, 101, faint(16));
+    assert!(dark.kept_share > 0.6, "{dark:?}");
+    let behind_a_sheet = run(&mut meter, 101, 102, faint(90));
+    assert!(behind_a_sheet.kept_share < 0.2, "{behind_a_sheet:?}");
+}
+
 #[test]
 fn a_replay_is_found_by_its_noise_though_nothing_happens_in_it() {
     let mut meter = HealthMeter::new(&[]);
