@@ -36,7 +36,7 @@ pub struct Published {
 /// Writes records: each goes to the partition of its key, once, and counts as written when all replicas have it.
 ///
 /// Records with the same key keep their order. While the brokers are away, records wait in a bounded queue
-/// (32 MiB; frames have one of 64 MiB of their own) for as long as it takes.
+/// (32 MiB; frames have one of 128 MiB of their own) for as long as it takes.
 #[derive(Clone)]
 pub struct Publisher(Arc<Shared>);
 
@@ -288,7 +288,7 @@ impl Shared {
         let mut config = self.compressing.config.clone();
         config
             .set("compression.type", "none")
-            .set("queue.buffering.max.kbytes", (64 << 10).to_string());
+            .set("queue.buffering.max.kbytes", (128 << 10).to_string());
         let fresh = Slot::new(config, self.context.clone()).map_err(|source| BusError::Settings {
             brokers: self
                 .client_config

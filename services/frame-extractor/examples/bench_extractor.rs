@@ -249,14 +249,28 @@ fn main() {
     );
     println!("bytes of a frame on the bus      {bytes:8.0}");
     println!("cameras of a core                {:6.1}", SECONDS / (own + rest));
-    println!(
-        "frames on the bus by compression, {COMPRESSION_ROUNDS} x {} frames:",
-        values.len()
-    );
+    println!("frames on the bus by compression, sent {COMPRESSION_ROUNDS} times, twelve at once:");
+    compare(&bus, "the clip above", &values);
+    for name in ["car-detection.mp4", "one-by-one-person-detection.mp4"] {
+        let clip = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/video")).join(name);
+        if clip.exists() {
+            let made = frames(&decoded(&clip));
+            let values: Vec<Vec<u8>> = made.iter().map(|frame| encode(frame).unwrap()).collect();
+            compare(&bus, name, &values);
+        } else {
+            println!("skipped: ../shared/data/video/{name} is absent");
+        }
+    }
+}
+
+/// Prints what each compression makes of the frames.
+fn compare(bus: &Bus, name: &str, values: &[Vec<u8>]) {
+    let length = values.iter().map(Vec::len).sum::<usize>() / values.len().max(1);
+    println!("  {name}: {} frames of {length} bytes", values.len());
     for compression in ["none", "lz4", "zstd"] {
-        let (seconds, sent) = compressed(&bus, &values, compression);
+        let (seconds, sent) = compressed(bus, values, compression);
         println!(
-            "  {compression:4} {:7.3} ms a frame, {sent:8.0} bytes on the wire",
+            "    {compression:4} {:7.3} ms a frame, {sent:8.0} bytes on the wire",
             seconds * 1e3
         );
     }

@@ -31,6 +31,7 @@ pub(crate) fn read(job: &Job, source: &Source) -> Result<Ending, CameraFault> {
     let mut clock = CaptureClock::default();
     let mut suspected = false;
     let standing = Standing::of(&job.camera);
+    let _seat = job.shared.pressure.join();
     let mut in_flight: VecDeque<Acknowledgement> = VecDeque::new();
     let mut damage = Damage::default();
     while let Some(mut picture) = reader.next()? {

@@ -1,13 +1,17 @@
 //! Who gives way when Kafka takes frames more slowly than cameras give them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mineseal_domain::{Analysis, MineCode};
 use mineseal_schemas::Camera;
 
-/// Frames of all live cameras that Kafka has not acknowledged, at most.
+/// Frames of all live cameras that Kafka has not acknowledged, at most; of many cameras as many as they give in three
+/// seconds, so that a broker's short silence costs a large fleet no more than a small one. Four times as many are 120 MB,
+/// which the publisher's queue holds.
 const MOST_IN_FLIGHT: usize = 512;
+const OF_A_CAMERA: usize = 16;
 
 /// How much is lost when a frame of a camera is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,8 +78,19 @@ pub(crate) struct Pressure(Arc<Flight>);
 
 #[derive(Debug)]
 struct Flight {
-    most: usize,
+    least: usize,
+    cameras: AtomicUsize,
     by_mine: Mutex<BTreeMap<MineCode, usize>>,
+}
+
+/// A camera's seat among those that are read; dropped when its reading ends.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Flight>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.cameras.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A frame's place; dropped when Kafka has the frame, or never will.
@@ -106,22 +121,35 @@ impl Default for Pressure {
 impl Pressure {
     fn new(most: usize) -> Self {
         Self(Arc::new(Flight {
-            most,
+            least: most,
+            cameras: AtomicUsize::new(0),
             by_mine: Mutex::default(),
         }))
+    }
+
+    /// A seat for a camera that is read live.
+    pub(crate) fn join(&self) -> Seat {
+        self.0.cameras.fetch_add(1, Ordering::Relaxed);
+        Seat(Arc::clone(&self.0))
+    }
+
+    /// Frames that may be in flight.
+    fn most(&self) -> usize {
+        let wanted = self.0.cameras.load(Ordering::Relaxed) * OF_A_CAMERA;
+        wanted.clamp(self.0.least, 4 * self.0.least)
     }
 
     /// A place for a frame of `mine`, or why there is none. From half of all on, a mine that has more than its even
     /// share in flight gives way to the others.
     pub(crate) fn place(&self, mine: &MineCode, standing: Standing) -> Result<Place, Skipped> {
         let mut by_mine = self.0.by_mine.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = by_mine.values().sum();
-        if all >= standing.share(self.0.most) {
+        let (all, most): (usize, usize) = (by_mine.values().sum(), self.most());
+        if all >= standing.share(most) {
             return Err(Skipped::Pressure);
         }
         let own = by_mine.get(mine).copied().unwrap_or(0);
         let mines = by_mine.len() + usize::from(own == 0);
-        if all >= self.0.most / 2 && mines > 1 && own >= self.0.most / mines {
+        if all >= most / 2 && mines > 1 && own >= most / mines {
             return Err(Skipped::MineShare);
         }
         *by_mine.entry(mine.clone()).or_default() += 1;
@@ -173,6 +201,18 @@ mod tests {
         assert!(pressure.place(&mine(1), Standing::Health).is_ok());
         places.clear();
         assert!(pressure.0.by_mine.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn many_cameras_have_more_in_flight_up_to_a_bound() {
+        let pressure = Pressure::new(100);
+        for (cameras, most) in [(0, 100), (6, 100), (10, 160), (25, 400), (100, 400)] {
+            let seats: Vec<Seat> = (0..cameras).map(|_| pressure.join()).collect();
+            let mut places = Vec::new();
+            fill(&pressure, &mine(1), Standing::Counting, &mut places);
+            assert_eq!(places.len(), most, "{cameras} cameras");
+            drop(seats);
+        }
     }
 
     #[test]

@@ -2,18 +2,19 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mineseal_domain::UtcMicros;
-use mineseal_picture::{HealthMeter, LumaPlane};
+use mineseal_picture::{HealthMeter, LumaPlane, ViewMeter};
 use mineseal_schemas::{Camera, Frame};
 use mineseal_video::{
     Cancel, DecodedPicture, JpegEncoder, OpenSettings, Sampler, Scaler, SourceFacts, Transport, VideoError,
 };
 use tokio::runtime::Handle;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::Shared;
 use crate::camera::Job;
 use crate::error::CameraFault;
 use crate::position::Position;
-use crate::views::HandedOn;
+use crate::views::{HandedOn, Taken};
 
 /// What brings one reading's pictures into the form of frames.
 pub(crate) struct Workshop {
@@ -21,6 +22,8 @@ pub(crate) struct Workshop {
     shared: Arc<Shared>,
     runtime: Handle,
     handed_on: HandedOn,
+    /// The views that were kept, where the store has not answered yet.
+    awaited: Option<oneshot::Receiver<ViewMeter>>,
     /// Views that are kept.
     learnt: u64,
     detect: bool,
@@ -32,12 +35,13 @@ pub(crate) struct Workshop {
 impl Workshop {
     pub(crate) fn new(job: &Job) -> Result<Self, VideoError> {
         let settings = &job.shared.settings;
-        let view = job.shared.views.take(&job.camera, &job.view, &job.runtime);
+        let Taken { view, later } = job.shared.views.take(&job.camera, &job.view, &job.runtime);
         Ok(Self {
             camera: job.camera.clone(),
             shared: Arc::clone(&job.shared),
             runtime: job.runtime.clone(),
             handed_on: Arc::clone(&job.view),
+            awaited: later,
             learnt: view.learnt(),
             detect: job
                 .camera
@@ -56,6 +60,7 @@ impl Workshop {
         picture: &DecodedPicture,
         position: Position,
     ) -> Result<Frame, CameraFault> {
+        self.look_for_views();
         let small = self.scaler.scale(picture)?;
         let (width, height) = (small.width() as usize, small.height() as usize);
         let luma = LumaPlane::new(width, height, width, small.luma())?;
@@ -66,7 +71,7 @@ impl Workshop {
         let (health, view) =
             self.meter
                 .measure_all(position.captured_at, &luma, Some(&[chroma(1)?, chroma(2)?]));
-        if self.meter.view().learnt() != self.learnt {
+        if self.awaited.is_none() && self.meter.view().learnt() != self.learnt {
             self.learnt = self.meter.view().learnt();
             self.shared
                 .views
@@ -95,10 +100,32 @@ impl Workshop {
             jpeg,
         })
     }
+
+    /// Goes on with the views that were kept, if the store has answered at last: what was learnt meanwhile may be of a
+    /// camera that was turned.
+    fn look_for_views(&mut self) {
+        let Some(awaited) = &mut self.awaited else { return };
+        match awaited.try_recv() {
+            Ok(view) => {
+                // A camera that nothing was known of goes on with what it has learnt.
+                if view.has_view() {
+                    self.learnt = view.learnt();
+                    *self.meter.view_mut() = view;
+                }
+                self.awaited = None;
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Closed) => self.awaited = None,
+        }
+    }
 }
 
 impl Drop for Workshop {
     fn drop(&mut self) {
+        if self.awaited.is_some() {
+            // The next reading asks again.
+            return;
+        }
         let view = std::mem::take(self.meter.view_mut());
         *self.handed_on.lock().unwrap_or_else(PoisonError::into_inner) = Some(view);
     }
