@@ -200,6 +200,16 @@ fn is_text(schema: &serde_json::Value, path: &[String]) -> bool {
     }
 }
 
+/// Whether a device has a name that the extractor knows.
+fn decodes(device: &str) -> bool {
+    match device.split_once(':') {
+        None => matches!(device, "cpu" | "vaapi"),
+        Some(("vaapi", node)) => node.starts_with('/') && !node.contains('\0'),
+        Some(("cuda", number)) => number.parse::<u16>().is_ok(),
+        Some(_) => false,
+    }
+}
+
 fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
     let wrong = |key: &str, what: String, help: &str| Err(SettingsProblem::value(origin, key, what, help));
     for (key, address) in [
@@ -249,6 +259,13 @@ fn check(settings: &Settings, origin: &str) -> Result<(), SettingsProblem> {
             "extractor.stall_seconds",
             format!("{} is not in 0.5..=600", extractor.stall_seconds),
             "5 is usual",
+        );
+    }
+    if !decodes(&extractor.decode_device) {
+        return wrong(
+            "extractor.decode_device",
+            format!("{:?} is no device", extractor.decode_device),
+            "cpu, vaapi, vaapi:/dev/dri/renderD128 or cuda:0",
         );
     }
     let inference = &settings.inference;
@@ -460,6 +477,14 @@ mod tests {
         for (text, key) in [
             ("[console]\nlisten = \"nowhere\"\n", "console.listen"),
             ("[extractor]\njpeg_quality = 0\n", "extractor.jpeg_quality"),
+            (
+                "[extractor]\ndecode_device = \"cuda\"\n",
+                "extractor.decode_device",
+            ),
+            (
+                "[extractor]\ndecode_device = \"vaapi:0\"\n",
+                "extractor.decode_device",
+            ),
             ("[inference]\ninput_width = 100\n", "inference.input_width"),
             ("[inference]\ndevice = \"gpu\"\n", "inference.device"),
             ("[inference]\ndevice = \"cuda:first\"\n", "inference.device"),
@@ -477,7 +502,13 @@ mod tests {
             let problem = load_text(text).unwrap_err().to_string();
             assert!(problem.contains(key), "{problem}");
         }
-        load_text("[inference]\ndevice = \"cuda:1\"\n").unwrap();
+        for right in [
+            "[inference]\ndevice = \"cuda:1\"\n",
+            "[extractor]\ndecode_device = \"cuda:0\"\n",
+            "[extractor]\ndecode_device = \"vaapi:/dev/dri/renderD129\"\n",
+        ] {
+            load_text(right).unwrap();
+        }
     }
 
     #[test]

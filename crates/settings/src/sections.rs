@@ -73,6 +73,9 @@ pub struct ExtractorSettings {
     pub jpeg_quality: i32,
     /// A live source that gives nothing for so long is opened anew.
     pub stall_seconds: f64,
+    /// What decodes cameras and files: `cpu`, `vaapi` (Intel, AMD; `vaapi:/dev/dri/renderD129` for another than the first
+    /// device) or `cuda:0` for NVDEC of the first NVIDIA device. What the device cannot do the processor does.
+    pub decode_device: String,
     /// Files are not paced by their own time: for replay and tests.
     pub as_fast_as_possible: bool,
     /// Seconds of encoded video that are kept of every live camera, for clips of alarms.
@@ -89,6 +92,7 @@ impl Default for ExtractorSettings {
             picture_width: 640,
             jpeg_quality: 75,
             stall_seconds: 5.0,
+            decode_device: "cpu".to_owned(),
             as_fast_as_possible: false,
             evidence_ring_seconds: 30.0,
             evidence_ring_megabytes: 20,

@@ -3,7 +3,7 @@ use ffmpeg_next::frame;
 use crate::convert::Converter;
 use crate::folder::FolderReader;
 use crate::stream::StreamReader;
-use crate::{OpenSettings, RgbPicture, Source, VideoError, YuvPicture};
+use crate::{Decoding, OpenSettings, RgbPicture, Source, VideoError, YuvPicture};
 
 /// What a source says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub struct DecodedPicture {
     /// It was decoded without reference to another.
     pub key_frame: bool,
     frame: frame::Video,
+    /// It may lie on a device.
+    decoding: Option<Decoding>,
 }
 
 impl DecodedPicture {
@@ -48,6 +50,7 @@ impl DecodedPicture {
             corrupt,
             key_frame: frame.is_key(),
             frame,
+            decoding: None,
         }
     }
 
@@ -57,8 +60,21 @@ impl DecodedPicture {
         self.frame.timestamp()
     }
 
-    pub(crate) fn frame(&self) -> &frame::Video {
-        &self.frame
+    pub(crate) fn decoded(mut self, decoding: Decoding) -> Self {
+        self.decoding = Some(decoding);
+        self
+    }
+
+    /// Does `work` with the picture in memory.
+    pub(crate) fn with_frame<R>(
+        &self,
+        work: impl FnOnce(&frame::Video) -> Result<R, VideoError>,
+    ) -> Result<R, VideoError> {
+        let fetched = match &self.decoding {
+            Some(decoding) => decoding.in_memory(&self.frame)?,
+            None => None,
+        };
+        work(fetched.as_ref().unwrap_or(&self.frame))
     }
 
     pub(crate) fn at(mut self, media_time_micros: i64) -> Self {
@@ -71,7 +87,7 @@ impl DecodedPicture {
     /// # Errors
     /// [`VideoError::Conversion`].
     pub fn yuv(&self) -> Result<YuvPicture, VideoError> {
-        Converter::default().yuv(&self.frame, self.width, self.height)
+        self.with_frame(|frame| Converter::default().yuv(frame, self.width, self.height))
     }
 
     /// In RGB, full size. For many pictures a [`crate::Scaler`] is quicker.
@@ -79,7 +95,7 @@ impl DecodedPicture {
     /// # Errors
     /// [`VideoError::Conversion`].
     pub fn rgb24(&self) -> Result<RgbPicture, VideoError> {
-        Converter::default().rgb(&self.frame, self.width, self.height)
+        self.with_frame(|frame| Converter::default().rgb(frame, self.width, self.height))
     }
 }
 

@@ -37,7 +37,7 @@ impl Scaler {
     /// [`VideoError::Conversion`].
     pub fn scale(&mut self, picture: &DecodedPicture) -> Result<YuvPicture, VideoError> {
         let (width, height) = self.size_for(picture.width, picture.height);
-        self.converter.yuv(picture.frame(), width, height)
+        picture.with_frame(|frame| self.converter.yuv(frame, width, height))
     }
 
     /// The picture in RGB, straight from the decoder's format.
@@ -46,7 +46,7 @@ impl Scaler {
     /// [`VideoError::Conversion`].
     pub fn scale_rgb(&mut self, picture: &DecodedPicture) -> Result<RgbPicture, VideoError> {
         let (width, height) = self.size_for(picture.width, picture.height);
-        self.to_rgb.rgb(picture.frame(), width, height)
+        picture.with_frame(|frame| self.to_rgb.rgb(frame, width, height))
     }
 
     /// A YUV picture in RGB, size unchanged.

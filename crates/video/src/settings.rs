@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::PacketRing;
+use crate::{Decoding, PacketRing};
 
 /// How a camera's packets travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct OpenSettings {
     pub cancel: Cancel,
     /// Keeps the last packets of a live source.
     pub ring: Option<Arc<PacketRing>>,
+    /// What decodes streams; folders of pictures are always decoded by the processor.
+    pub decoding: Decoding,
 }
 
 impl Default for OpenSettings {
@@ -41,6 +43,7 @@ impl Default for OpenSettings {
             folder_frames_per_second: 10.0,
             cancel: Cancel::default(),
             ring: None,
+            decoding: Decoding::default(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct StreamReader {
     clock: MediaClock,
     /// A packet since the last picture was damaged or lost.
     damaged: bool,
+    /// The decoder was given a device.
+    on_device: bool,
     fruitless: u32,
     pictures: u64,
     last_picture: Instant,
@@ -56,15 +58,15 @@ impl StreamReader {
         };
         let parameters = stream.parameters();
         let codec_name = parameters.id().name().to_owned();
-        if decoder::find(parameters.id()).is_none() {
+        let Some(codec) = decoder::find(parameters.id()) else {
             return Err(VideoError::NoDecoder {
                 source_name,
                 codec: codec_name,
             });
-        }
-        let mut context = codec::context::Context::from_parameters(parameters)
-            .map_err(broken)?
-            .decoder();
+        };
+        let mut context = codec::context::Context::from_parameters(parameters).map_err(broken)?;
+        let on_device = settings.decoding.attach(&source_name, codec, &mut context);
+        let mut context = context.decoder();
         context.set_packet_time_base(stream.time_base());
         // One thread for each source: frame threads would hold pictures back and gain nothing, as there are
         // more cameras than cores.
@@ -95,6 +97,7 @@ impl StreamReader {
             facts,
             clock,
             damaged: false,
+            on_device,
             fruitless: 0,
             pictures: 0,
             last_picture: Instant::now(),
@@ -220,6 +223,9 @@ impl StreamReader {
         let media_time = self.clock.media_time(frame.timestamp());
         let timestamp = frame.timestamp();
         let mut picture = DecodedPicture::new(frame, media_time, corrupt);
+        if self.on_device {
+            picture = picture.decoded(self.settings.decoding.clone());
+        }
         picture.camera_time_micros = self
             .camera_times
             .iter()
@@ -247,7 +253,13 @@ impl StreamReader {
         if self.fruitless <= FRUITLESS_PACKETS {
             return Ok(());
         }
-        Err(self.broken(format!("{FRUITLESS_PACKETS} packets in a row gave no picture")))
+        let reason = format!("{FRUITLESS_PACKETS} packets in a row gave no picture");
+        if self.on_device && self.pictures == 0 {
+            self.settings
+                .decoding
+                .fall_back(&self.source.to_string(), &reason);
+        }
+        Err(self.broken(reason))
     }
 
     fn broken(&self, reason: String) -> VideoError {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use mineseal_bus::Entry;
 use mineseal_schemas::Camera;
-use mineseal_video::{Cancel, PacketRing, VideoError};
+use mineseal_video::{Cancel, Decoding, PacketRing, VideoError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,7 @@ pub(crate) struct Job {
     pub(crate) stop: CancellationToken,
     /// For the waits of FFmpeg.
     pub(crate) cancel: Cancel,
+    pub(crate) decoding: Decoding,
     /// The last packets; of live sources.
     pub(crate) ring: Option<Arc<PacketRing>>,
     /// What is known of its views, from one reading to the next.
@@ -93,6 +94,8 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
     let (mut soon, mut later) = (pauses(SOON), pauses(LATER));
     let mut told: Option<(String, Instant)> = None;
     let cancel = Cancel::default();
+    // The settings were checked when they were read.
+    let decoding = Decoding::by(shared.settings.decode_device.parse().unwrap_or_default());
     let cancelling = {
         let (cancel, stop) = (cancel.clone(), stop.clone());
         tokio::spawn(async move {
@@ -107,6 +110,7 @@ pub(crate) async fn tend(registered: Arc<Entry<Camera>>, shared: Arc<Shared>, st
             runtime: Handle::current(),
             stop: stop.clone(),
             cancel: cancel.clone(),
+            decoding: decoding.clone(),
             ring: ring.clone(),
             view: Arc::clone(&view),
             position: Arc::clone(&position),

@@ -158,6 +158,7 @@ pub(crate) fn open_settings(job: &Job) -> OpenSettings {
         transport: Transport::Tcp,
         cancel: Cancel::clone(&job.cancel),
         ring: job.ring.clone(),
+        decoding: job.decoding.clone(),
         ..OpenSettings::default()
     }
 }
