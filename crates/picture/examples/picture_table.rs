@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p mineseal-picture --example picture_table -- [faults] [start] [replays] [hours=N] [living]
 //! [cost] [clips]`; without words, all of it with 104 camera-hours. `first=N` takes other seeds, `seeds=N` so many of
-//! each, `only=NAME` one fault, `period=N` one period, `minutes=N` so many of each living camera, `from=N` leaves out
+//! each, `only=NAME` one fault, `period=N` one period, `longer=N` looks at replays N seconds longer than they may take, `minutes=N` so many of each living camera, `from=N` leaves out
 //! the first N cameras of `hours`, so that many hours can be run in pieces.
 #![allow(
     clippy::unwrap_used,
@@ -66,7 +66,10 @@ fn main() {
             {
                 continue;
             }
-            row(&format!("{period} s"), &replays(period, first));
+            let mut cases = replays(period, first);
+            let longer = number("longer=").unwrap_or(0) as f64;
+            cases.iter_mut().for_each(|case| case.longer = longer);
+            row(&format!("{period} s"), &cases);
         }
     }
     if let Some(hours) = hours.or(words.is_empty().then_some(104.0)) {
@@ -108,8 +111,11 @@ fn row(name: &str, cases: &[Case]) {
         began.elapsed().as_secs_f64(),
     );
     for (case, outcome) in missed {
+        let late = outcome
+            .found_after
+            .map_or(String::new(), |after| format!(", found after {after:.1} s"));
         println!(
-            "    missed: {:?} {:?} seed {} encoded {:?} {:?}: said {:?}",
+            "    missed: {:?} {:?} seed {} encoded {:?} {:?}: said {:?}{late}",
             case.kind, case.daylight, case.seed, case.encoded, case.fault, outcome.said
         );
         println!("        at last: {:?}", outcome.last);

@@ -91,7 +91,7 @@ const ZONES_PART: f32 = 0.5;
 /// A zone that was quiet until a period ago has only just begun to move, as a machine does; so many pictures before
 /// that must have shown changes in it.
 const LEAST_BEFORE: usize = 12;
-/// What has come back for so many periods, and for one and so many bins, has always come back,
+/// What has come back for so many periods, of short ones and for so many bins more, has always come back,
 const HABIT_PERIODS: usize = 3;
 const HABIT_BINS: usize = 100;
 /// as far as so many pictures told,
@@ -412,11 +412,17 @@ impl Recurrences {
             .all(|there| there <= most)
     }
 
-    /// Whether it has come back for so long that it is no news; none where there is no past to tell. What plays again is
-    /// found before it has come back so often. Of a machine that began no earlier than that, only the first of these
-    /// multiples can tell.
+    /// Whether it has come back for so long that it is no news; none where there is no past to tell.
+    ///
+    /// What plays again is found before it has come back so often. Of a long period there are few multiples, and of what
+    /// began three periods ago only the first of them can tell.
     fn is_habit(&self, bin: usize, likeness: f32) -> Option<bool> {
-        let first = (HABIT_PERIODS * bin).max((bin + HABIT_BINS).div_ceil(bin) * bin);
+        let is_long = bin > HABIT_KNOWN;
+        let first = if is_long {
+            HABIT_PERIODS * bin
+        } else {
+            (HABIT_PERIODS * bin + HABIT_BINS).div_ceil(bin) * bin
+        };
         let multiples: Vec<f32> = (first..BINS)
             .step_by(bin)
             .filter_map(|multiple| {
@@ -434,7 +440,8 @@ impl Recurrences {
             .collect();
         let nearest = *multiples.first()?;
         let mean = multiples.iter().sum::<f32>() / multiples.len() as f32;
-        Some(nearest.max(mean) >= HABIT_PART * likeness)
+        let lasting = if is_long { nearest.max(mean) } else { mean };
+        Some(lasting >= HABIT_PART * likeness)
     }
 
     /// How many zones have changed often enough to say anything, and in how many of them the changes one period apart

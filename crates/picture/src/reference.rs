@@ -108,6 +108,7 @@ impl Reference {
             return None;
         }
         let (mut structured, mut kept, mut flat, mut clipped) = (0_u32, 0_u32, 0_u32, 0_u32);
+        let mut all = [0.0_f32; 3];
         // Of sensor noise the Laplacian has 20 parts, the gradient of the picture of half the size 16.
         let noise = noise(&look.fine).min(noise(&self.fine));
         let noise_gradient = 0.8 * noise;
@@ -134,6 +135,9 @@ impl Reference {
                 continue;
             }
             structured += 1;
+            for (sum, energy) in all.iter_mut().zip([own, other, common]) {
+                *sum += energy as f32;
+            }
             let likeness =
                 common.unsigned_abs() as f32 / ((own as f32).sqrt() * (other as f32).sqrt()).max(1.0);
             let faint = !black && own as f32 <= FAINT * other as f32 && own as f32 <= FAINTEST * count as f32;
@@ -163,8 +167,14 @@ impl Reference {
         let total = structured.max(1) as f32;
         // A camera that was turned to a wall shows nothing of the view beside it either.
         let others_remain = kept as f32 >= OTHERS_KEPT * structured.saturating_sub(flat) as f32;
+        let mut kept_share = kept as f32 / total;
+        if black {
+            // Of the few levels that are left a single cell has hardly an edge: they tell together.
+            let [own, other, common] = all;
+            kept_share = kept_share.max(common.abs() / (own.sqrt() * other.sqrt()).max(1.0));
+        }
         Some(Comparison {
-            kept: kept as f32 / total,
+            kept: kept_share.min(1.0),
             flat: flat as f32 / total,
             detail: median(&mut details)
                 .filter(|_| details.len() >= LEAST_CELLS / 2)

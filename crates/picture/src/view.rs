@@ -387,14 +387,15 @@ fn smoothed(luma: &[i16], width: usize) -> Vec<i16> {
 struct Told {
     /// Pixels to the right and down.
     shift: [f32; 2],
-    /// Sums over its pixels: see [`Changes`].
+    /// Products, summed up over its pixels, of what is left of the slopes to the right and down and of the change: right
+    /// squared, right times down, down squared, change times either, and squared.
     sums: [f32; 6],
 }
 
 impl Told {
     /// None where the cell has no edges in two directions.
     fn of(changes: &Changes, inside: &Range<usize>) -> Option<Self> {
-        let sums = changes.0.each_ref().map(|sums| sums.within(inside) as f32);
+        let sums = changes.left(inside);
         let [xx, xy, yy, xt, yt, _] = sums;
         let (determinant, trace) = (xx * yy - xy * xy, xx + yy);
         // Well above the noise: 32nds of a level, squared, over some 25 pixels.
@@ -419,36 +420,64 @@ impl Told {
     }
 }
 
-/// Products of the slopes of the background and of what changed against it, over a row of cells: slope to the right
-/// squared, times the one down, that one squared; change times either, and squared.
-struct Changes([Products; 6]);
+/// Slopes of the background to the right and down, what changed against it, the background itself, and one.
+const TERMS: usize = 5;
+/// Their products with each other.
+const TERM_PAIRS: usize = TERMS * (TERMS + 1) / 2;
+
+/// Products of the terms over a row of cells, each with itself and those after it.
+struct Changes([Products; TERM_PAIRS]);
 
 impl Changes {
-    const NONE: Self = Self([Products::NONE; 6]);
+    const NONE: Self = Self([Products::NONE; TERM_PAIRS]);
 
     /// Over the inner pixels of the lines `rows`.
     fn of(background: &[i16], luma: &[i16], rows: &Range<usize>, width: usize, height: usize) -> Self {
         let mut changes = Self::NONE;
-        let [xx, xy, yy, xt, yt, tt] = &mut changes.0;
         for y in inner(rows, height) {
             let [right, down] = slopes(background, width, y);
             let pixels = y * width + 1..(y + 1) * width - 1;
-            let mut change = [0; MOST_COLUMNS];
-            for ((to, mean), now) in change
-                .iter_mut()
-                .zip(&background[pixels.clone()])
-                .zip(&luma[pixels])
-            {
-                *to = now.wrapping_sub(*mean);
+            let (mut change, mut level) = ([0; MOST_COLUMNS], [0; MOST_COLUMNS]);
+            let lines = background[pixels.clone()].iter().zip(&luma[pixels]);
+            for ((change, level), (mean, now)) in change.iter_mut().zip(&mut level).zip(lines) {
+                *change = now.wrapping_sub(*mean);
+                *level = *mean;
             }
-            xx.add(&right, &right);
-            xy.add(&right, &down);
-            yy.add(&down, &down);
-            xt.add(&right, &change);
-            yt.add(&down, &change);
-            tt.add(&change, &change);
+            let terms = [&right, &down, &change, &level, &[1; MOST_COLUMNS]];
+            let pairs = (0..TERMS).flat_map(|one| (one..TERMS).map(move |other| (one, other)));
+            for (sums, (one, other)) in changes.0.iter_mut().zip(pairs) {
+                sums.add(terms[one], terms[other]);
+            }
         }
         changes
+    }
+
+    /// Products of slopes and change within a cell, in the order of [`Told`], without what a straight line of the
+    /// background's brightness explains of each: a lamp makes a cell brighter by a step and by a factor, which near an
+    /// edge would look like a shift.
+    fn left(&self, inside: &Range<usize>) -> [f32; 6] {
+        let mut sums = [[0.0_f64; TERMS]; TERMS];
+        let mut products = self.0.iter();
+        for one in 0..TERMS {
+            for other in one..TERMS {
+                let sum = products.next().map_or(0.0, |sums| sums.within(inside) as f64);
+                (sums[one][other], sums[other][one]) = (sum, sum);
+            }
+        }
+        // First the step, then the factor.
+        for taken in [4, 3] {
+            let whole = sums[taken][taken];
+            if whole <= 0.0 {
+                continue;
+            }
+            let parts = sums[taken];
+            for one in 0..taken {
+                for other in 0..taken {
+                    sums[one][other] -= parts[one] * parts[other] / whole;
+                }
+            }
+        }
+        [(0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)].map(|(one, other)| sums[one][other] as f32)
     }
 }
 

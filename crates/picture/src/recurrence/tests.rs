@@ -83,12 +83,12 @@ fn what_has_always_come_back_is_a_habit_that_lasts() {
     assert!(kept.is_kept_habit(20) && kept.is_kept_habit(60) && !kept.is_kept_habit(30));
 }
 
-/// A camera that trembles in step with 20 s, and a lorry every 20 s, as of old; but they began three periods ago.
+/// A camera that trembles in step with 70 s, and a lorry every 70 s; they began three periods ago.
 #[test]
 fn what_has_come_back_three_times_is_a_habit_though_it_had_a_beginning() {
     let mut recurrences = Recurrences::default();
-    assert_eq!(run(&mut recurrences, 0..1_500, |frame| scene(frame, frame)), 0);
-    let period = 100;
+    assert_eq!(run(&mut recurrences, 0..1_600, |frame| scene(frame, frame)), 0);
+    let period = 350;
     for bin in [period, 3 * period, 4 * period] {
         assert!(recurrences.likeness(bin).is_some_and(|likeness| likeness < 0.2));
     }

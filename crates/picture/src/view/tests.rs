@@ -143,6 +143,28 @@ fn a_lamp_that_lights_up_is_no_shift() {
     );
 }
 
+/// Where all is brighter below, a light from below looks like a shift upwards to whoever does not know of lamps.
+#[test]
+fn a_light_over_edges_of_one_kind_is_no_shift() {
+    let mut meter = HealthMeter::new(&[]);
+    let steps = |factor: f32| -> Vec<u8> {
+        (0..WIDTH * HEIGHT)
+            .map(|place| {
+                let (x, y) = ((place % WIDTH) as f32, (place / WIDTH) as f32);
+                let step = 10.0 * ((y / 10.0 + 0.2 * (x / 5.0).sin()).floor() + (x / 21.0).floor());
+                ((20.0 + step) * factor) as u8
+            })
+            .collect()
+    };
+    run(&mut meter, 0, 80, |_| steps(1.0));
+    let brighter = run(&mut meter, 80, 81, |_| steps(1.4));
+    assert_eq!(
+        [brighter.shift_right, brighter.shift_down],
+        [0.0; 2],
+        "{brighter:?}"
+    );
+}
+
 #[test]
 fn where_no_light_comes_in_faint_edges_are_those_of_the_view() {
     let mut meter = HealthMeter::new(&[]);

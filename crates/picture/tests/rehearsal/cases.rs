@@ -183,6 +183,7 @@ pub(crate) fn cases(fault: DisturbanceKind, first: u64, seeds: u64) -> Vec<Case>
                     every: if kind == SceneKind::DispatchRoom { 25 } else { 8 },
                     encoded: (seed % 2 == 1).then_some(26),
                     from_start: false,
+                    longer: 0.0,
                 });
             }
         }
@@ -225,6 +226,7 @@ pub(crate) fn replays(period: f64, first: u64) -> Vec<Case> {
                     every: 5,
                     encoded,
                     from_start: false,
+                    longer: 0.0,
                 });
             }
         }

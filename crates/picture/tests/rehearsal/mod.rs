@@ -177,6 +177,8 @@ pub(crate) struct Case {
     pub(crate) encoded: Option<u8>,
     /// The camera has never shown anything else.
     pub(crate) from_start: bool,
+    /// Seconds that are looked at beyond those within which it has to be found.
+    pub(crate) longer: f64,
 }
 
 /// What came of a case.
@@ -247,7 +249,7 @@ impl Case {
 
     pub(crate) fn run(&self) -> Outcome {
         let from = self.from();
-        let until = from + self.allowed() + 1.0;
+        let until = from + self.allowed() + 1.0 + self.longer;
         let mut script = script(self.kind, self.seed, self.daylight, until, |_| false);
         disturb(&mut script, from, until, self.fault);
         let scene = Scene::new(script).expect("a scene");
