@@ -87,10 +87,11 @@ bench-extractor: ## Processor time, bytes and cameras of a core, beside FFmpeg's
 bench-picture: ## Faults of the picture: detection rates and false alarms on rendered cameras and real clips
 	$(CARGO) run --release --locked -p mineseal-picture --example picture_table -- $(PARTS)
 
-long-cameras: ## 64 live cameras for ten minutes, a third of them at fault in turn
+long-cameras: ## 64 live cameras for ten minutes, a third of them at fault in turn: ROUNDS=45
 	@scripts/setup.sh test
 	$(CARGO) build --release --locked -p mineseal-embedded --bins
-	$(TARGET)/mineseal-test-services -- $(CARGO) test --release --locked -p mineseal-frame-extractor --test neighbours -- \
+	LONG_CAMERAS_ROUNDS=$(or $(ROUNDS),45) $(TARGET)/mineseal-test-services -- \
+		$(CARGO) test --release --locked -p mineseal-frame-extractor --test neighbours -- \
 		--ignored --nocapture
 
 audit: ## Errors of the count in 100 crossings, with their confidence intervals

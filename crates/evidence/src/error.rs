@@ -55,7 +55,7 @@ pub enum EvidenceError {
         /// Path of the object.
         path: String,
         /// What the server says.
-        reason: object_store::Error,
+        reason: Box<object_store::Error>,
     },
     /// The S3 server has no such bucket.
     #[error(
@@ -123,7 +123,7 @@ pub enum EvidenceError {
         /// Path of the object.
         path: String,
         /// What the store says.
-        reason: object_store::Error,
+        reason: Box<object_store::Error>,
     },
 }
 
@@ -171,7 +171,11 @@ impl EvidenceError {
             }
             (Fault::NotFound { .. }, _) if reading => Self::Absent { place, path },
             (reason @ (Fault::PermissionDenied { .. } | Fault::Unauthenticated { .. }), Some(_)) => {
-                Self::Denied { place, path, reason }
+                Self::Denied {
+                    place,
+                    path,
+                    reason: Box::new(reason),
+                }
             }
             (reason, Some(endpoint)) => match no_answer(&reason) {
                 Some(words) => Self::Unreachable {
@@ -180,9 +184,17 @@ impl EvidenceError {
                     endpoint: endpoint.to_owned(),
                     reason: words,
                 },
-                None => Self::Store { place, path, reason },
+                None => Self::Store {
+                    place,
+                    path,
+                    reason: Box::new(reason),
+                },
             },
-            (reason, None) => Self::Store { place, path, reason },
+            (reason, None) => Self::Store {
+                place,
+                path,
+                reason: Box::new(reason),
+            },
         }
     }
 }

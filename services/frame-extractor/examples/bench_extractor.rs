@@ -98,13 +98,17 @@ fn frames(pictures: &[(i64, YuvPicture)]) -> Vec<Frame> {
     framed.collect()
 }
 
-/// Keeps how many bytes a producer has sent to its brokers.
+/// Keeps how often a producer has told, and how many bytes it has sent to its brokers.
 #[derive(Clone, Default)]
-struct Sent(Arc<Mutex<u64>>);
+struct Sent(Arc<Mutex<(u64, u64)>>);
 
 impl ClientContext for Sent {
     fn stats(&self, statistics: Statistics) {
-        *self.0.lock().unwrap() = statistics.brokers.values().map(|broker| broker.txbytes).sum();
+        let mut told = self.0.lock().unwrap();
+        *told = (
+            told.0 + 1,
+            statistics.brokers.values().map(|broker| broker.txbytes).sum(),
+        );
     }
 }
 
@@ -133,10 +137,15 @@ fn compressed(bus: &Bus, values: &[Vec<u8>], compression: &str) -> (f64, f64) {
         .unwrap();
     producer.flush(Duration::from_secs(30)).unwrap();
     let told = || {
-        // The next statistics are those after what was sent.
-        std::thread::sleep(Duration::from_millis(250));
-        producer.poll(Duration::ZERO);
-        *sent.0.lock().unwrap()
+        // What is told after the next time is of after what was sent.
+        let times = sent.0.lock().unwrap().0 + 2;
+        loop {
+            producer.poll(Duration::from_millis(100));
+            let (now, bytes) = *sent.0.lock().unwrap();
+            if now >= times {
+                break bytes;
+            }
+        }
     };
     let (before, begun) = (told(), processor_seconds().0);
     for _ in 0..COMPRESSION_ROUNDS {
