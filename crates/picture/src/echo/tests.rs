@@ -20,10 +20,10 @@ fn encoded(shown: u64, belt: u64) -> Vec<u8> {
         .map(|place| {
             let (x, y) = (place % WIDTH, place / WIDTH);
             let block = (x / 7 * 31 + y / 5 * 17) % 23;
-            let key = u64::from(shown % 10 == 0);
-            let noise = mixed((2 * group + key) << 20 | place as u64) >> 63;
+            let key = u64::from(shown.is_multiple_of(10));
+            let noise = mixed(((2 * group + key) << 20) | place as u64) >> 63;
             let coal = if y > 50 {
-                mixed((x as u64 / 4 + belt) << 20 | y as u64 / 4) >> 58
+                mixed(((x as u64 / 4 + belt) << 20) | (y as u64 / 4)) >> 58
             } else {
                 0
             };
@@ -85,7 +85,7 @@ fn a_belt_that_stops_is_no_replay() {
         let mut data = encoded(0, belt);
         // What the encoder makes of a still picture: slightly another one after each key frame.
         for (place, luma) in data.iter_mut().enumerate() {
-            *luma += u8::from(frame % 10 == 0 && place % 3 == 0);
+            *luma += u8::from(frame.is_multiple_of(10) && place % 3 == 0);
         }
         data
     };
