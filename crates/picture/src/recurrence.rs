@@ -362,7 +362,13 @@ impl Recurrences {
             Some(true) => self.keep_habit(first),
             None if first <= HABIT_KNOWN => {}
             _ if likeness >= MANY_LIKENESS && self.is_sharp(best, likeness) => {
-                let (telling, agreeing) = self.agreement(best);
+                let zones = self.agreement(best);
+                let machines = self.machines(first, &all);
+                let (mut telling, mut agreeing) = (0, 0);
+                for (agrees, machine) in zones.into_iter().zip(machines) {
+                    telling += usize::from(agrees.is_some() && !machine);
+                    agreeing += usize::from(agrees == Some(true) && !machine);
+                }
                 let enough = if self.is_kept_habit(first) {
                     agreeing >= HABIT_ZONES
                 } else {
@@ -444,9 +450,21 @@ impl Recurrences {
         Some(lasting >= HABIT_PART * likeness)
     }
 
-    /// How many zones have changed often enough to say anything, and in how many of them the changes one period apart
-    /// are alike without the strongest swings.
-    fn agreement(&self, bin: usize) -> (usize, usize) {
+    /// The zones in which a machine turns, such as a belt whose marks come round: they come back with a short period too, and with
+    /// each long one that happens to be in step with it, so that they say nothing about a long one.
+    fn machines(&self, period: usize, all: &[(usize, f32)]) -> [bool; ZONES] {
+        let short = all.iter().filter(|&&(bin, _)| bin <= HABIT_KNOWN);
+        match short.max_by(|one, other| one.1.total_cmp(&other.1)) {
+            Some(&(turn, _)) if period > HABIT_KNOWN => {
+                self.agreement(turn).map(|agrees| agrees == Some(true))
+            }
+            _ => [false; ZONES],
+        }
+    }
+
+    /// Whether the changes of each zone one period apart are alike without its strongest swings; none where it has not changed often
+    /// enough to say anything.
+    fn agreement(&self, bin: usize) -> [Option<bool>; ZONES] {
         let kept = self.times.len();
         let period = bin as i64 * BIN;
         let pairs: Vec<(usize, usize)> = (0..kept.min(LONGEST_TEST))
@@ -462,8 +480,7 @@ impl Recurrences {
         let began = pairs
             .last()
             .map_or(UtcMicros(i64::MIN), |&(_, earlier)| self.times[earlier]);
-        let (mut telling, mut agreeing) = (0, 0);
-        for zone in 0..ZONES {
+        std::array::from_fn(|zone| {
             let numbers = |place: usize| {
                 let start = place * SUMS + zone * ZONE_SUMS;
                 &self.sums[start..start + ZONE_SUMS]
@@ -478,21 +495,19 @@ impl Recurrences {
             }
             let pictures = one.len() / ZONE_SUMS;
             if pictures < LEAST_TEST {
-                continue;
+                return None;
             }
-            telling += 1;
             let before = (0..kept)
                 .filter(|&place| self.times[place] < began && numbers(place).iter().any(|&sum| sum != 0))
                 .take(LEAST_BEFORE)
                 .count();
             if before < LEAST_BEFORE {
-                continue;
+                return Some(false);
             }
             let chance = 1.0 / ((pictures * (ZONE_SUMS - swings)) as f32).sqrt();
             let agreement = agreement_beyond(one, other, ZONE_SUMS, swings);
-            agreeing += usize::from(agreement >= AGREEMENT.max(AGREEMENT_STANDS_OUT * chance));
-        }
-        (telling, agreeing)
+            Some(agreement >= AGREEMENT.max(AGREEMENT_STANDS_OUT * chance))
+        })
     }
 }
 

@@ -6,7 +6,7 @@ mod rehearsal;
 use mineseal_domain::HealthCondition;
 use mineseal_scene::{Daylight, DisturbanceKind, SceneKind};
 
-use rehearsal::cases::{FAULTS, OrdinaryDay};
+use rehearsal::cases::{FAULTS, OrdinaryDay, living};
 use rehearsal::{Case, condition};
 
 fn found(case: Case) {
@@ -102,6 +102,16 @@ fn a_machine_and_a_timetable_are_no_replay() {
 fn a_bright_yard_is_not_over_exposed() {
     let mut camera = OrdinaryDay::new(SceneKind::VehicleGate, 125, 4.0);
     assert_eq!(camera.run_within(0..420, |_, _| {}), []);
+}
+
+/// A belt by day through an encoder that leaves little but the belt, whose marks come round every eight seconds, was once told as
+/// replayed with a period of 500 s, when the camera trembled then and now.
+#[test]
+fn a_belt_whose_marks_come_round_is_no_replay() {
+    let mut cameras = living(0, 590.0);
+    cameras.retain(|camera| (camera.kind, camera.encoded) == (SceneKind::Belt, Some(23)));
+    assert_eq!(cameras.len(), 1);
+    assert_eq!(cameras[0].run(), []);
 }
 
 /// Shaken at dusk by 1.5 % of the width, looked at three times a second: down, the camera swings nearly in step with the

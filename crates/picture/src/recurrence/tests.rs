@@ -107,3 +107,30 @@ fn multiples_are_known_with_their_rounding() {
     assert!(is_multiple(30, 15) && is_multiple(31, 15) && is_multiple(33, 16));
     assert!(!is_multiple(37, 15) && !is_multiple(20, 15));
 }
+
+/// The left half of the picture comes round every eight seconds, as a belt does.
+#[test]
+fn zones_in_which_a_machine_turns_tell_nothing_about_long_periods() {
+    let belt = |frame: u64| {
+        let mut data = scene(frame, frame);
+        for (place, luma) in data.iter_mut().enumerate() {
+            if place % WIDTH < WIDTH / 2 {
+                let mark = mixed((frame % 40) << 20 | (place / 3) as u64) >> 60;
+                *luma = luma.wrapping_add(mark as u8);
+            }
+        }
+        data
+    };
+    let mut recurrences = Recurrences::default();
+    assert_eq!(run(&mut recurrences, 0..500, belt), 0);
+    let all: Vec<(usize, f32)> = (SHORTEST..BINS)
+        .filter_map(|bin| Some((bin, recurrences.likeness(bin)?)))
+        .collect();
+    let left = std::array::from_fn(|zone| zone % ZONE_COLUMNS < ZONE_COLUMNS / 2);
+    assert_eq!(recurrences.machines(HABIT_KNOWN + 1, &all), left);
+    assert_eq!(recurrences.machines(HABIT_KNOWN, &all), [false; ZONES]);
+    // Where nothing turns, no zone is left out.
+    let mut recurrences = Recurrences::default();
+    run(&mut recurrences, 0..500, |frame| scene(frame, frame));
+    assert_eq!(recurrences.machines(HABIT_KNOWN + 1, &all), [false; ZONES]);
+}
