@@ -24,6 +24,8 @@ mod settings;
 mod shrunk;
 mod slopes;
 mod sway;
+#[cfg(test)]
+mod testing;
 mod threshold;
 mod usual;
 mod view;

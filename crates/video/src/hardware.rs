@@ -91,10 +91,11 @@ impl Decoding {
         }
     }
 
-    /// The device gave nothing of a source: what is opened from now on is decoded by the processor.
-    pub(crate) fn fall_back(&self, source: &str, reason: &str) {
+    /// The device gave nothing of a source, which whoever reads it is told as well: what is opened from now on is decoded by the
+    /// processor.
+    pub(crate) fn fall_back(&self, reason: &str) {
         if !self.failed.swap(true, Ordering::Relaxed) {
-            tracing::warn!(source, device = %self.device, reason, "the device fails, decoded by the processor from now on");
+            tracing::warn!(device = %self.device, reason, "the device fails, decoded by the processor from now on");
         }
     }
 
@@ -146,7 +147,7 @@ impl Decoding {
         let code = unsafe { ffi::av_hwframe_transfer_data(here.as_mut_ptr(), picture.as_ptr(), 0) };
         if code < 0 {
             let reason = ffmpeg_next::Error::from(code).to_string();
-            self.fall_back("", &reason);
+            self.fall_back(&reason);
             return Err(VideoError::Conversion(format!("from {}: {reason}", self.device)));
         }
         Ok(Some(here))
@@ -222,7 +223,7 @@ mod tests {
         crate::library::start();
         let codec = ffmpeg_next::decoder::find(codec::Id::H264).unwrap();
         let decoding = Decoding::by(DecodeDevice::Cuda(0));
-        decoding.clone().fall_back("rtsp://a", "no picture");
+        decoding.clone().fall_back("no picture");
         let mut context = codec::context::Context::new_with_codec(codec);
         assert!(!decoding.attach("rtsp://a", codec, &mut context));
         // SAFETY: the context is valid until it is dropped.

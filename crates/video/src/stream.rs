@@ -74,7 +74,12 @@ impl StreamReader {
         if settings.key_frames_only {
             context.skip_frame(Discard::NonKey);
         }
-        let decoder = context.video().map_err(broken)?;
+        let decoder = context.video().map_err(|error| {
+            if on_device {
+                settings.decoding.fall_back(&error.to_string());
+            }
+            broken(error)
+        })?;
         let rate = known_rate(stream.avg_frame_rate()).or_else(|| known_rate(stream.rate()));
         let facts = SourceFacts {
             codec: codec_name,
@@ -209,7 +214,7 @@ impl StreamReader {
 
     fn end(&self) -> Result<Option<DecodedPicture>, VideoError> {
         if self.pictures == 0 && !self.clock.was_moved() {
-            return Err(self.broken("no picture in it could be decoded".to_owned()));
+            return Err(self.gave_nothing("no picture in it could be decoded".to_owned()));
         }
         Ok(None)
     }
@@ -253,13 +258,15 @@ impl StreamReader {
         if self.fruitless <= FRUITLESS_PACKETS {
             return Ok(());
         }
-        let reason = format!("{FRUITLESS_PACKETS} packets in a row gave no picture");
+        Err(self.gave_nothing(format!("{FRUITLESS_PACKETS} packets in a row gave no picture")))
+    }
+
+    /// Broken; by the device that was to decode it, where that gave no picture at all: the processor may do better.
+    fn gave_nothing(&self, reason: String) -> VideoError {
         if self.on_device && self.pictures == 0 {
-            self.settings
-                .decoding
-                .fall_back(&self.source.to_string(), &reason);
+            self.settings.decoding.fall_back(&reason);
         }
-        Err(self.broken(reason))
+        self.broken(reason)
     }
 
     fn broken(&self, reason: String) -> VideoError {

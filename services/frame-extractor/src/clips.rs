@@ -255,10 +255,15 @@ async fn write(excerpt: Excerpt) -> Result<Written, ClipFault> {
 /// Stores an object, again and again while the store is away.
 async fn put(store: &EvidenceStore, object: &str, bytes: Bytes) -> Result<Stored, EvidenceError> {
     let begun = tokio::time::Instant::now();
+    let mut told = false;
     loop {
         match store.put(object, bytes.clone()).await {
             Err(error) if error.is_passing() && begun.elapsed() < LONGEST_OUTAGE => {
-                tracing::warn!(object, %error, "a clip is not stored yet, trying again");
+                // Ten minutes of it must not fill the log with one line.
+                if !told {
+                    tracing::warn!(object, %error, "a clip is not stored yet, trying again");
+                }
+                told = true;
                 tokio::time::sleep(AGAIN).await;
             }
             done => return done,

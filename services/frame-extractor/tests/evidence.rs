@@ -13,11 +13,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mineseal_bus::SubscriptionSettings;
 use mineseal_domain::UtcMicros;
-use mineseal_schemas::{
-    DeadLetter, Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation, Record as _,
-};
+use mineseal_schemas::{DeadLetter, Evidence, EvidenceKind, EvidenceRequest, FrameLocation, Record as _};
 use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
 use sha2::{Digest as _, Sha256};
 use support::{World, camera, code, grey, mine, settings, write_clip};
@@ -57,25 +54,7 @@ async fn requests_are_answered_or_refused_with_a_reason() {
     write_clip(&clip, 10, 10.0);
     world.register(&camera(1, &clip, 10.0)).await;
     let extractor = world.extractor(settings(true));
-    let mut subscription = world
-        .bus
-        .subscribe::<Frame>(SubscriptionSettings::new("find"))
-        .unwrap();
-    let found = loop {
-        let batch = tokio::time::timeout(Duration::from_secs(30), subscription.next())
-            .await
-            .unwrap()
-            .unwrap();
-        let found = batch
-            .records
-            .iter()
-            .find(|received| received.value.sequence == 5)
-            .cloned();
-        batch.acknowledge();
-        if let Some(found) = found {
-            break found;
-        }
-    };
+    let found = world.frame(5).await;
     let place = FrameLocation {
         partition: found.partition,
         offset: found.offset,

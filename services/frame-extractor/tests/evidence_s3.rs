@@ -13,9 +13,8 @@ mod support;
 
 use std::time::Duration;
 
-use mineseal_bus::SubscriptionSettings;
 use mineseal_domain::UtcMicros;
-use mineseal_schemas::{Evidence, EvidenceKind, EvidenceRequest, Frame, FrameLocation};
+use mineseal_schemas::{Evidence, EvidenceKind, EvidenceRequest, FrameLocation};
 use s3::{Mood, SECRET, Server};
 use sha2::{Digest as _, Sha256};
 use support::{World, camera, code, mine, settings, write_clip};
@@ -33,26 +32,8 @@ async fn evidence_waits_for_a_server_that_is_away() {
     write_clip(&clip, 10, 10.0);
     world.register(&camera(1, &clip, 10.0)).await;
     let extractor = world.extractor_into(store.clone(), &world.brokers, settings(true));
-    let mut subscription = world
-        .bus
-        .subscribe::<Frame>(SubscriptionSettings::new("find"))
-        .unwrap();
     // While no evidence can be stored frames go on.
-    let found = loop {
-        let batch = tokio::time::timeout(Duration::from_secs(60), subscription.next())
-            .await
-            .unwrap()
-            .unwrap();
-        let found = batch
-            .records
-            .iter()
-            .find(|received| received.value.sequence == 5)
-            .cloned();
-        batch.acknowledge();
-        if let Some(found) = found {
-            break found;
-        }
-    };
+    let found = world.frame(5).await;
     let request = EvidenceRequest {
         id: Uuid::now_v7(),
         alarm: Uuid::now_v7(),

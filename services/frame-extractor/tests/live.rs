@@ -13,7 +13,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mineseal_bus::SubscriptionSettings;
 use mineseal_schemas::{Camera, Evidence, EvidenceRequest, Frame, FrameLocation};
 use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
 use support::rtsp::{LOGIN, Server, can_serve, free_port};
@@ -42,26 +41,8 @@ async fn a_live_camera_gives_clip_and_full_picture_of_an_alarm() {
     settings.credentials_directory = world.folder.path().to_owned();
     settings.picture_width = 160;
     let extractor = world.extractor(settings);
-    let mut subscription = world
-        .bus
-        .subscribe::<Frame>(SubscriptionSettings::new("find"))
-        .unwrap();
     // Three seconds after the beginning, so that there is something before it.
-    let found = loop {
-        let batch = tokio::time::timeout(Duration::from_secs(60), subscription.next())
-            .await
-            .unwrap()
-            .unwrap();
-        let found = batch
-            .records
-            .iter()
-            .find(|received| received.value.sequence == 15)
-            .cloned();
-        batch.acknowledge();
-        if let Some(found) = found {
-            break found;
-        }
-    };
+    let found = world.frame(15).await;
     let request = EvidenceRequest {
         id: Uuid::now_v7(),
         alarm: Uuid::now_v7(),

@@ -1,50 +1,11 @@
 //! A camera whose packets are lost on the way: each damaged frame reaches the counter with its mark, is left out of the
 //! count there, and is told.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mineseal_system_tests::{Engines, Site, free_port};
 
-/// GStreamer's RTSP server.
-struct Camera(Child);
-
-impl Camera {
-    fn start(port: u16) -> Option<Self> {
-        let there = Command::new("/usr/bin/python3")
-            .args(["-c", "import gi; gi.require_version('GstRtspServer', '1.0')"])
-            .stderr(Stdio::null())
-            .status();
-        if !there.is_ok_and(|status| status.success()) {
-            println!(
-                "skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent"
-            );
-            return None;
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/video/tests/rtsp_server.py");
-        let mut process = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(port.to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        assert_eq!(line, "ready\n");
-        Some(Self(process))
-    }
-}
-
-impl Drop for Camera {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
+use crate::rtsp::{Server, can_serve};
 
 /// The sum of a metric's series whose labels hold `label`.
 async fn metric(site: &Site, name: &str, label: &str) -> u64 {
@@ -61,8 +22,11 @@ async fn metric(site: &Site, name: &str, label: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_damaged_frame_is_left_out_of_the_count_and_told() {
+    if !can_serve() {
+        return;
+    }
     let port = free_port().unwrap();
-    let Some(camera) = Camera::start(port) else { return };
+    let camera = Server::start(port, []);
     let mut site = Site::new(Engines::Shared).unwrap();
     let mines = site.path("mines.toml");
     let text = format!(

@@ -5,3 +5,6 @@
 mod accept;
 mod damaged_link;
 mod demo;
+#[allow(dead_code, reason = "the extractor's tests need all of it")]
+#[path = "../../../services/frame-extractor/tests/support/rtsp.rs"]
+mod rtsp;

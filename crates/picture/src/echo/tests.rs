@@ -1,16 +1,5 @@
 use super::*;
-use crate::LumaPlane;
-
-const WIDTH: usize = 160;
-const HEIGHT: usize = 90;
-
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number;
-    for _ in 0..2 {
-        mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    mixed ^ (mixed >> 29)
-}
+use crate::testing::{HEIGHT, WIDTH, mixed, play};
 
 /// What a thrifty encoder makes of a scene: one picture of ten is new everywhere, and the next one, the others only where
 /// something goes on. `shown` is the picture that the camera sees, `belt` how far a belt in the lower half has run.
@@ -34,15 +23,11 @@ fn encoded(shown: u64, belt: u64) -> Vec<u8> {
 
 /// Five pictures a second; the last period, microseconds.
 fn run(echoes: &mut Echoes, frames: std::ops::Range<u64>, of: impl Fn(u64) -> Vec<u8>) -> i64 {
-    let mut found = 0;
-    for frame in frames {
-        let data = of(frame);
-        let mut shrunk = Shrunk::default();
-        shrunk.take(&LumaPlane::new(WIDTH, HEIGHT, WIDTH, &data).unwrap());
-        found = echoes.take(UtcMicros(frame as i64 * 200_000), &shrunk);
+    play(frames, of, |at, shrunk| {
+        let found = echoes.take(at, shrunk);
         assert!(echoes.is_sound());
-    }
-    found
+        found
+    })
 }
 
 #[test]

@@ -1,16 +1,5 @@
 use super::*;
-use crate::LumaPlane;
-
-const WIDTH: usize = 160;
-const HEIGHT: usize = 90;
-
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number;
-    for _ in 0..2 {
-        mixed = (mixed ^ (mixed >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-    mixed ^ (mixed >> 29)
-}
+use crate::testing::{HEIGHT, WIDTH, mixed, play};
 
 /// A scene with noise that is new in each picture, and noise of picture `shown`, which may come again.
 fn scene(frame: u64, shown: u64) -> Vec<u8> {
@@ -25,15 +14,11 @@ fn scene(frame: u64, shown: u64) -> Vec<u8> {
 
 /// Five pictures a second; the last period, microseconds.
 fn run(recurrences: &mut Recurrences, frames: std::ops::Range<u64>, of: impl Fn(u64) -> Vec<u8>) -> i64 {
-    let mut found = 0;
-    for frame in frames {
-        let data = of(frame);
-        let mut shrunk = Shrunk::default();
-        shrunk.take(&LumaPlane::new(WIDTH, HEIGHT, WIDTH, &data).unwrap());
-        found = recurrences.take(UtcMicros(frame as i64 * 200_000), &shrunk);
+    play(frames, of, |at, shrunk| {
+        let found = recurrences.take(at, shrunk);
         assert!(recurrences.is_sound());
-    }
-    found
+        found
+    })
 }
 
 #[test]

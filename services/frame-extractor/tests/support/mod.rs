@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mineseal_bus::{Bus, BusSettings, SubscriptionSettings, TopicLayout};
+use mineseal_bus::{Bus, BusSettings, Received, SubscriptionSettings, TopicLayout};
 use mineseal_domain::{Analysis, CameraCode, MineCode, PlaceClass, Sampling, UtcMicros};
 use mineseal_evidence::EvidenceStore;
 use mineseal_frame_extractor::ExtractorError;
@@ -97,6 +97,24 @@ impl World {
 
     pub(crate) async fn register(&self, camera: &Camera) {
         self.bus.publisher().unwrap().publish(camera).await.unwrap();
+    }
+
+    /// The first frame of this number, where it lies on the bus.
+    pub(crate) async fn frame(&self, sequence: i64) -> Received<Frame> {
+        let group = SubscriptionSettings::new("find");
+        let mut subscription = self.bus.subscribe::<Frame>(group).unwrap();
+        loop {
+            let batch = tokio::time::timeout(Duration::from_secs(60), subscription.next())
+                .await
+                .unwrap()
+                .unwrap();
+            let is_it = |received: &&Received<Frame>| received.value.sequence == sequence;
+            let found = batch.records.iter().find(is_it).cloned();
+            batch.acknowledge();
+            if let Some(found) = found {
+                return found;
+            }
+        }
     }
 
     /// Everything that ever was published on a topic, until `enough` of it or the deadline.

@@ -10,8 +10,14 @@ pub(crate) const LOGIN: [&str; 2] = ["operator", "s3c:ret/1"];
 pub(crate) struct Server(Child);
 
 impl Server {
-    pub(crate) fn start(port: u16, login: [&str; 2]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/video/tests/rtsp_server.py");
+    /// `login`: user and password that it asks for; empty: none.
+    pub(crate) fn start(port: u16, login: impl IntoIterator<Item = &'static str>) -> Self {
+        // From whichever package's tests.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .map(|folder| folder.join("crates/video/tests/rtsp_server.py"))
+            .find(|script| script.is_file())
+            .unwrap();
         let mut process = Command::new("/usr/bin/python3")
             .arg(script)
             .arg(port.to_string())
