@@ -115,8 +115,8 @@ fn row(name: &str, cases: &[Case]) {
             .found_after
             .map_or(String::new(), |after| format!(", found after {after:.1} s"));
         println!(
-            "    missed: {:?} {:?} seed {} encoded {:?} {:?}: said {:?}{late}",
-            case.kind, case.daylight, case.seed, case.encoded, case.fault, outcome.said
+            "    missed: {:?} {:?}: said {:?}{late}",
+            case.camera, case.fault, outcome.said
         );
         println!("        at last: {:?}", outcome.last);
     }

@@ -1,35 +1,25 @@
 //! Whether what changes from picture to picture has changed in the same way before: footage that is played again,
 //! also after an encoder went over it, which leaves little of the noise and never the same.
 //!
-//! Twelve zones of the difference of each picture to the one before are each projected onto twelve sums of pixels with
-//! random signs (the count sketch of M. Charikar, K. Chen and M. Farach-Colton, 2002), which keeps how alike two
-//! differences are; each is divided by its length, so that a moving lorry counts for no more than the noise beside it.
-//! For every possible period the likeness to the differences one period before is averaged. In a living scene no period
-//! stands out. Played again, one does: sharply, as the pictures beside it are others; far above all other periods, which
-//! are what chance gives in this very scene; and in all zones that show anything.
+//! Of the difference of each picture to the one before a sketch is kept. For every possible period the likeness to the
+//! differences one period before is averaged. In a living scene no period stands out. Played again, one does: sharply, as the
+//! pictures beside it are others; far above all other periods, which are what chance gives in this very scene; and in all
+//! zones that show anything but what an encoder makes of noise.
 //!
 //! Machines, lamps and the rhythm of an encoder's key frames come back as well. In each zone they are a few swings,
-//! which are taken out before it is believed; or they leave other zones alone; or they have always come back.
+//! which are taken out before it is believed; or they leave other zones alone; or they have always come back. A lorry that
+//! passes as one of its kind did comes back for as long as it passes.
+
+mod sketch;
+mod zones;
 
 use mineseal_domain::UtcMicros;
 use serde::{Deserialize, Serialize};
 
-use crate::cells::span;
-use crate::modes::agreement_beyond;
 use crate::shrunk::Shrunk;
+use sketch::{LENGTH, Places, SUMS, product};
+use zones::Told;
 
-/// Zones in a row, and rows of them.
-const ZONE_COLUMNS: usize = 4;
-const ZONE_ROWS: usize = 3;
-const ZONES: usize = ZONE_COLUMNS * ZONE_ROWS;
-/// Sums of a zone,
-const ZONE_SUMS: usize = 12;
-/// and of a sketch.
-const SUMS: usize = ZONES * ZONE_SUMS;
-/// Where, beside the sums of a zone, those begin that are taken away.
-const TAKEN: usize = 16;
-/// Length of the sums of a zone as they are kept.
-const LENGTH: f32 = 100.0;
 /// Pictures that are kept: ten minutes of five a second, and a little.
 const LONGEST: usize = 3_060;
 /// Nearer pictures are not kept, microseconds.
@@ -43,10 +33,6 @@ const SHORTEST: usize = 10;
 const LONGEST_GAP: i64 = 5_000_000;
 /// Time over which likeness is averaged, microseconds.
 const AVERAGED: f32 = 8_000_000.0;
-/// A pixel changes by no more than this, levels: nothing shall outweigh all the rest.
-const MOST_CHANGE: i16 = 16;
-/// Length of the difference of a zone below which nothing has changed there, levels.
-const QUIET: f32 = 5.0;
 /// Zones that changed in the mean, below which too little has happened to say anything.
 const LEAST_HAPPENED: f32 = 0.5;
 /// Bins that chance is taken from, at least.
@@ -71,26 +57,17 @@ const STANDS_OUT: f32 = 7.0;
 const BESIDE: usize = 2;
 const FARTHEST_BESIDE: usize = 8;
 const BESIDE_PART: f32 = 0.6;
-/// Swings that are taken out of each zone: a lamp has one, a camera that trembles five with those of second order.
-const SWINGS: usize = 6;
-/// Of a period of no more than so many bins, which has few pictures of its own, so many.
-const SHORT_PERIOD: usize = 100;
-const SHORT_SWINGS: usize = 4;
-/// Likeness of a zone without them,
-const AGREEMENT: f32 = 0.2;
-/// and how many standard deviations of what chance gives that must be.
-const AGREEMENT_STANDS_OUT: f32 = 4.0;
-/// Pictures that this is looked at in, at most,
-const LONGEST_TEST: usize = 75;
-/// and pictures in which a zone must have changed, both times, to say anything.
-const LEAST_TEST: usize = 12;
 /// So many zones must agree,
 const LEAST_ZONES: usize = 5;
 /// and this part of those that say anything.
 const ZONES_PART: f32 = 0.5;
-/// A zone that was quiet until a period ago has only just begun to move, as a machine does; so many pictures before
-/// that must have shown changes in it.
-const LEAST_BEFORE: usize = 12;
+/// Of a period whose past is known so few are enough, with such a likeness of all,
+const FEW_ZONES: usize = 3;
+const FEW_LIKENESS: f32 = 0.18;
+/// and of those that agree, in the mean,
+const FEW_AGREEMENT: f32 = 0.3;
+/// or where twice the period has at least this part of the likeness.
+const TWICE_PART: f32 = 0.6;
 /// What has come back for so many periods, of short ones and for so many bins more, has always come back,
 const HABIT_PERIODS: usize = 3;
 const HABIT_BINS: usize = 100;
@@ -141,20 +118,9 @@ pub(crate) struct Recurrences {
     found: usize,
     /// Periods that the place is known for, bins; the latest last.
     habits: Vec<u16>,
-    /// Of each pixel of each zone the sum that it belongs to, and `TAKEN` more where it is taken away from it; drawn again
-    /// when it is not there.
+    /// Drawn again when it is not there.
     #[serde(skip)]
     places: Places,
-}
-
-/// Follows from the size of the pictures; no part of the state.
-#[derive(Clone, Debug, Default)]
-struct Places(Vec<u8>);
-
-impl PartialEq for Places {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 impl Recurrences {
@@ -178,10 +144,8 @@ impl Recurrences {
             return self.found as i64 * BIN;
         }
         self.at = Some(at);
-        if self.places.0.is_empty() {
-            self.draw();
-        }
-        let sums = self.sketch(shrunk);
+        self.places.draw(self.width, self.height);
+        let sums = self.places.sketch(shrunk, &self.before);
         self.before.clone_from(&shrunk.pixels);
         self.compare(at, since, &sums);
         self.remember(at, &sums);
@@ -212,72 +176,6 @@ impl Recurrences {
                     && self.width.checked_mul(self.height) == Some(self.before.len())))
             && self.found < BINS
             && self.habits.len() <= MOST_HABITS
-    }
-
-    /// Draws for each pixel of each zone which of its sums it belongs to, and whether it is taken away from it.
-    fn draw(&mut self) {
-        let edge = self.height / 9;
-        let inner = self.height - 2 * edge;
-        let mut chance = 1_u32;
-        let pixels: usize = (0..ZONES)
-            .map(|zone| {
-                let columns = span(zone % ZONE_COLUMNS, ZONE_COLUMNS, self.width);
-                columns.len() * span(zone / ZONE_COLUMNS, ZONE_ROWS, inner).len()
-            })
-            .sum();
-        self.places.0.clear();
-        self.places.0.extend((0..pixels).map(|_| {
-            // W. Press et al., Numerical Recipes, 7.1: the upper bits are good.
-            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let taken = if (chance >> 15) & 2 == 0 { 0 } else { TAKEN as u8 };
-            (((chance >> 20) * ZONE_SUMS as u32) >> 12) as u8 + taken
-        }));
-    }
-
-    /// The difference to the picture before.
-    fn sketch(&self, shrunk: &Shrunk) -> [i8; SUMS] {
-        let mut sums = [0_i32; SUMS];
-        // Without the rows in which cameras write time and place.
-        let edge = shrunk.height / 9;
-        let inner = shrunk.height - 2 * edge;
-        let mut places = self.places.0.iter();
-        for zone in 0..ZONES {
-            let columns = span(zone % ZONE_COLUMNS, ZONE_COLUMNS, shrunk.width);
-            // Those that are added come first, those that are taken away after them.
-            let mut own = [0_i32; 32];
-            for y in span(zone / ZONE_COLUMNS, ZONE_ROWS, inner) {
-                let start = (y + edge) * shrunk.width;
-                let line = start + columns.start..start + columns.end;
-                let pixels = shrunk.pixels[line.clone()].iter().zip(&self.before[line]);
-                for ((&now, &before), &place) in pixels.zip(places.by_ref()) {
-                    let change = i16::from(now).wrapping_sub(i16::from(before));
-                    let sum = &mut own[usize::from(place % 32)];
-                    *sum = sum.wrapping_add(i32::from(change.clamp(-MOST_CHANGE, MOST_CHANGE)));
-                }
-            }
-            let (added, taken) = own.split_at(TAKEN);
-            for (sum, (added, taken)) in sums[zone * ZONE_SUMS..]
-                .iter_mut()
-                .zip(added.iter().zip(taken))
-                .take(ZONE_SUMS)
-            {
-                *sum = added.wrapping_sub(*taken);
-            }
-        }
-        let mut kept = [0_i8; SUMS];
-        for (sums, kept) in sums.chunks_exact(ZONE_SUMS).zip(kept.chunks_exact_mut(ZONE_SUMS)) {
-            let length = sums
-                .iter()
-                .map(|&sum| sum as f32 * sum as f32)
-                .sum::<f32>()
-                .sqrt();
-            if length >= QUIET {
-                for (sum, kept) in sums.iter().zip(kept) {
-                    *kept = (*sum as f32 * LENGTH / length).round() as i8;
-                }
-            }
-        }
-        kept
     }
 
     fn compare(&mut self, at: UtcMicros, since: i64, sums: &[i8; SUMS]) {
@@ -361,26 +259,31 @@ impl Recurrences {
         match self.is_habit(first, first_likeness) {
             Some(true) => self.keep_habit(first),
             None if first <= HABIT_KNOWN => {}
-            _ if likeness >= MANY_LIKENESS && self.is_sharp(best, likeness) => {
-                let zones = self.agreement(best);
-                let machines = self.machines(first, &all);
-                let (mut telling, mut agreeing) = (0, 0);
-                for (agrees, machine) in zones.into_iter().zip(machines) {
-                    telling += usize::from(agrees.is_some() && !machine);
-                    agreeing += usize::from(agrees == Some(true) && !machine);
-                }
+            known if self.is_sharp(best, likeness) => {
+                let told = Told::of(self.agreement(best), self.machines(first, &all));
                 let enough = if self.is_kept_habit(first) {
-                    agreeing >= HABIT_ZONES
+                    told.agree(HABIT_ZONES, 0.0)
                 } else {
-                    (agreeing >= LEAST_ZONES && likeness >= LEAST_LIKENESS)
-                        || (agreeing >= MANY_ZONES && agreeing as f32 >= MANY_PART * telling as f32)
+                    (likeness >= LEAST_LIKENESS && told.agree(LEAST_ZONES, ZONES_PART))
+                        || (likeness >= MANY_LIKENESS && told.agree(MANY_ZONES, MANY_PART))
+                        || (known == Some(false)
+                            && best <= HABIT_KNOWN
+                            && self.few_agree(best, likeness, outstanding, &told))
                 };
-                if enough && agreeing as f32 >= ZONES_PART * telling as f32 {
+                if enough && self.lasts(best, &told.agreeing) {
                     self.found = first;
                 }
             }
             _ => {}
         }
+    }
+
+    /// Whether few zones are enough: they agree well, or come back twice.
+    fn few_agree(&self, bin: usize, likeness: f32, outstanding: f32, told: &Told) -> bool {
+        let again = self.likeness(2 * bin).unwrap_or(0.0);
+        let twice = again >= outstanding && again >= TWICE_PART * likeness;
+        let well = likeness >= FEW_LIKENESS && told.likeness >= FEW_AGREEMENT;
+        told.agree(FEW_ZONES, 0.0) && (twice || well)
     }
 
     fn keep_habit(&mut self, bin: usize) {
@@ -449,66 +352,6 @@ impl Recurrences {
         let lasting = if is_long { nearest.max(mean) } else { mean };
         Some(lasting >= HABIT_PART * likeness)
     }
-
-    /// The zones in which a machine turns, such as a belt whose marks come round: they come back with a short period too, and with
-    /// each long one that happens to be in step with it, so that they say nothing about a long one.
-    fn machines(&self, period: usize, all: &[(usize, f32)]) -> [bool; ZONES] {
-        let short = all.iter().filter(|&&(bin, _)| bin <= HABIT_KNOWN);
-        match short.max_by(|one, other| one.1.total_cmp(&other.1)) {
-            Some(&(turn, _)) if period > HABIT_KNOWN => {
-                self.agreement(turn).map(|agrees| agrees == Some(true))
-            }
-            _ => [false; ZONES],
-        }
-    }
-
-    /// Whether the changes of each zone one period apart are alike without its strongest swings; none where it has not changed often
-    /// enough to say anything.
-    fn agreement(&self, bin: usize) -> [Option<bool>; ZONES] {
-        let kept = self.times.len();
-        let period = bin as i64 * BIN;
-        let pairs: Vec<(usize, usize)> = (0..kept.min(LONGEST_TEST))
-            .filter_map(|back| {
-                let place = (self.newest + kept - back) % kept;
-                let away =
-                    |earlier: usize| (self.times[place].micros_since(self.times[earlier]) - period).abs();
-                let earlier = (0..kept).min_by_key(|&earlier| away(earlier))?;
-                (away(earlier) <= BIN / 2).then_some((place, earlier))
-            })
-            .collect();
-        let swings = if bin <= SHORT_PERIOD { SHORT_SWINGS } else { SWINGS };
-        let began = pairs
-            .last()
-            .map_or(UtcMicros(i64::MIN), |&(_, earlier)| self.times[earlier]);
-        std::array::from_fn(|zone| {
-            let numbers = |place: usize| {
-                let start = place * SUMS + zone * ZONE_SUMS;
-                &self.sums[start..start + ZONE_SUMS]
-            };
-            let (mut one, mut other) = (Vec::new(), Vec::new());
-            for &(place, earlier) in &pairs {
-                let (now, before) = (numbers(place), numbers(earlier));
-                if now.iter().any(|&sum| sum != 0) && before.iter().any(|&sum| sum != 0) {
-                    one.extend(now.iter().map(|&sum| f32::from(sum)));
-                    other.extend(before.iter().map(|&sum| f32::from(sum)));
-                }
-            }
-            let pictures = one.len() / ZONE_SUMS;
-            if pictures < LEAST_TEST {
-                return None;
-            }
-            let before = (0..kept)
-                .filter(|&place| self.times[place] < began && numbers(place).iter().any(|&sum| sum != 0))
-                .take(LEAST_BEFORE)
-                .count();
-            if before < LEAST_BEFORE {
-                return Some(false);
-            }
-            let chance = 1.0 / ((pictures * (ZONE_SUMS - swings)) as f32).sqrt();
-            let agreement = agreement_beyond(one, other, ZONE_SUMS, swings);
-            Some(agreement >= AGREEMENT.max(AGREEMENT_STANDS_OUT * chance))
-        })
-    }
 }
 
 /// Mean and standard deviation of the likenesses at all periods but multiples and parts of the best.
@@ -533,14 +376,6 @@ fn chance(all: &[(usize, f32)], best: usize) -> (f32, f32) {
 fn is_multiple(bin: usize, of: usize) -> bool {
     let times = ((bin + of / 2) / of).max(1);
     bin.abs_diff(times * of) <= 1 + times / 4
-}
-
-/// At most 144 times 100 squared. It wraps only in name: a check at every addition would keep the compiler from adding
-/// many at once.
-fn product(one: &[i8; SUMS], other: &[i8; SUMS]) -> i32 {
-    one.iter().zip(other).fold(0_i32, |sum, (&one, &other)| {
-        sum.wrapping_add(i32::from(one).wrapping_mul(i32::from(other)))
-    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,18 @@ use mineseal_domain::HealthCondition;
 use mineseal_scene::{Daylight, DisturbanceKind, SceneKind};
 
 use rehearsal::cases::{FAULTS, OrdinaryDay, living};
-use rehearsal::{Case, condition};
+use rehearsal::{Camera, Case, NOISY, condition};
+
+fn camera(kind: SceneKind, daylight: Daylight, seed: u64, encoded: Option<u8>) -> Camera {
+    Camera {
+        kind,
+        seed,
+        daylight,
+        noise: NOISY,
+        encoded,
+        by_the_clock: false,
+    }
+}
 
 fn found(case: Case) {
     let outcome = case.run();
@@ -29,12 +40,9 @@ fn every_fault_is_found_in_time() {
         let (kind, daylight) = places[number % 2];
         assert_ne!(condition(fault), HealthCondition::Normal, "{name}");
         found(Case {
-            kind,
-            seed: 5,
-            daylight,
+            camera: camera(kind, daylight, 5, None),
             fault,
             every: 12,
-            encoded: None,
             from_start: false,
             longer: 0.0,
         });
@@ -44,15 +52,12 @@ fn every_fault_is_found_in_time() {
 #[test]
 fn a_short_replay_is_found_by_its_noise() {
     found(Case {
-        kind: SceneKind::DispatchRoom,
-        seed: 5,
-        daylight: Daylight::Day,
+        camera: camera(SceneKind::DispatchRoom, Daylight::Day, 5, None),
         fault: DisturbanceKind::Looped {
             seconds: 3.4,
             clock_runs: true,
         },
         every: 5,
-        encoded: None,
         from_start: false,
         longer: 0.0,
     });
@@ -61,15 +66,12 @@ fn a_short_replay_is_found_by_its_noise() {
 #[test]
 fn a_replay_through_an_encoder_is_found_by_what_happens_in_it() {
     found(Case {
-        kind: SceneKind::VehicleGate,
-        seed: 31,
-        daylight: Daylight::Day,
+        camera: camera(SceneKind::VehicleGate, Daylight::Day, 31, Some(23)),
         fault: DisturbanceKind::Looped {
             seconds: 15.0,
             clock_runs: true,
         },
         every: 5,
-        encoded: Some(23),
         from_start: false,
         longer: 0.0,
     });
@@ -85,7 +87,7 @@ fn half_an_ordinary_hour_is_without_fault() {
 /// period of two and a half seconds when a lorry came: eight pictures, every second one of them made up, less three swings.
 #[test]
 fn eight_pictures_are_too_few_for_a_replay() {
-    let mut camera = OrdinaryDay::new(SceneKind::VehicleGate, 101, 4.0);
+    let mut camera = OrdinaryDay::by_the_clock(SceneKind::VehicleGate, 101, 4.0);
     assert_eq!(camera.run_within(10_790..11_690, |_, _| {}), []);
 }
 
@@ -93,14 +95,14 @@ fn eight_pictures_are_too_few_for_a_replay() {
 /// kind comes every 100 s: called a replay once, when both had come back three times.
 #[test]
 fn a_machine_and_a_timetable_are_no_replay() {
-    let mut camera = OrdinaryDay::new(SceneKind::VehicleGate, 113, 4.0);
+    let mut camera = OrdinaryDay::by_the_clock(SceneKind::VehicleGate, 113, 4.0);
     assert_eq!(camera.run_within(0..1_300, |_, _| {}), []);
 }
 
 /// A gate in the sun without any shade, under a lamp, was once called over-exposed when a cloud went.
 #[test]
 fn a_bright_yard_is_not_over_exposed() {
-    let mut camera = OrdinaryDay::new(SceneKind::VehicleGate, 125, 4.0);
+    let mut camera = OrdinaryDay::by_the_clock(SceneKind::VehicleGate, 125, 4.0);
     assert_eq!(camera.run_within(0..420, |_, _| {}), []);
 }
 
@@ -109,8 +111,9 @@ fn a_bright_yard_is_not_over_exposed() {
 #[test]
 fn a_belt_whose_marks_come_round_is_no_replay() {
     let mut cameras = living(0, 590.0);
-    cameras.retain(|camera| (camera.kind, camera.encoded) == (SceneKind::Belt, Some(23)));
+    cameras.retain(|living| (living.camera.kind, living.camera.encoded) == (SceneKind::Belt, Some(23)));
     assert_eq!(cameras.len(), 1);
+    cameras[0].camera.by_the_clock = true;
     assert_eq!(cameras[0].run(), []);
 }
 
@@ -120,12 +123,9 @@ fn a_belt_whose_marks_come_round_is_no_replay() {
 fn a_camera_that_shakes_at_dusk_is_found() {
     for kind in SceneKind::ALL {
         found(Case {
-            kind,
-            seed: 47,
-            daylight: Daylight::Dusk,
+            camera: camera(kind, Daylight::Dusk, 47, None),
             fault: DisturbanceKind::Shaking { share: 0.015 },
             every: 8,
-            encoded: None,
             from_start: false,
             longer: 0.0,
         });
@@ -139,15 +139,12 @@ fn a_replay_of_two_seconds_through_a_thrifty_encoder_is_found_though_little_happ
         (SceneKind::Belt, 35, Daylight::Dusk),
     ] {
         found(Case {
-            kind,
-            seed,
-            daylight,
+            camera: camera(kind, daylight, seed, Some(30)),
             fault: DisturbanceKind::Looped {
                 seconds: 2.0,
                 clock_runs: true,
             },
             every: 5,
-            encoded: Some(30),
             from_start: false,
             longer: 0.0,
         });
@@ -169,12 +166,9 @@ fn faults_in_poor_light_and_through_an_encoder_are_found() {
         (SceneKind::Belt, Daylight::Dusk, Grey, Some(26)),
     ] {
         found(Case {
-            kind,
-            seed: 907,
-            daylight,
+            camera: camera(kind, daylight, 907, encoded),
             fault,
             every: 12,
-            encoded,
             from_start: false,
             longer: 0.0,
         });
@@ -188,12 +182,9 @@ fn a_camera_that_was_never_right_is_found_without_a_view() {
     let faults = [Covered, Dark, OverExposed, Blurred, Frozen];
     for (number, fault) in faults.into_iter().enumerate() {
         found(Case {
-            kind: SceneKind::ALL[number % 4],
-            seed: 911,
-            daylight: lights[number % 3],
+            camera: camera(SceneKind::ALL[number % 4], lights[number % 3], 911, None),
             fault,
             every: 12,
-            encoded: None,
             from_start: true,
             longer: 0.0,
         });
@@ -203,15 +194,12 @@ fn a_camera_that_was_never_right_is_found_without_a_view() {
 #[test]
 fn a_short_replay_through_an_encoder_is_found_where_something_moves() {
     found(Case {
-        kind: SceneKind::ShaftMouth,
-        seed: 917,
-        daylight: Daylight::Day,
+        camera: camera(SceneKind::ShaftMouth, Daylight::Day, 917, Some(23)),
         fault: DisturbanceKind::Looped {
             seconds: 3.4,
             clock_runs: true,
         },
         every: 5,
-        encoded: Some(23),
         from_start: false,
         longer: 0.0,
     });

@@ -9,6 +9,11 @@ use crate::world::World;
 
 /// Textures repeat after this many metres of belt.
 const PERIOD: f32 = 16.0;
+/// The belt comes round after so many of these lengths: 240 m, which is short for a main belt.
+const BELT_LENGTHS: i32 = 15;
+/// Where the strip that can be seen begins, metres, and how many whole or broken lengths of the textures lie on it.
+const NEAREST_Z: f32 = -5.0;
+const LENGTHS: usize = 3;
 const ACROSS: usize = 96;
 const ALONG: usize = 2048;
 
@@ -41,9 +46,10 @@ struct Shown {
 }
 
 impl Shown {
-    /// What the texture has there, drawn to `middle` where the texture is too fine to be seen.
-    fn level(&self, texture: &[i16], run_rows: usize, middle: i16) -> i32 {
-        let place = ((usize::from(self.row) + run_rows) & (ALONG - 1)) * ACROSS + usize::from(self.column);
+    /// What the texture has there, drawn to `middle` where the texture is too fine to be seen. `aside` shifts it across.
+    fn level(&self, texture: &[i16], run_rows: usize, aside: usize, middle: i16) -> i32 {
+        let column = (usize::from(self.column) + aside) % ACROSS;
+        let place = ((usize::from(self.row) + run_rows) & (ALONG - 1)) * ACROSS + column;
         let grain = i32::from(texture.get(place).copied().unwrap_or(middle));
         let middle = i32::from(middle);
         middle + (((grain - middle) * i32::from(self.sharp)) >> 8)
@@ -75,6 +81,7 @@ pub(crate) struct BeltPixels {
     heap: Vec<Shown>,
     rubber_texture: Vec<i16>,
     coal_texture: Vec<i16>,
+    seed: u32,
 }
 
 /// Half the breadth of the coal and how high it lies.
@@ -220,6 +227,7 @@ impl BeltPixels {
             heap,
             rubber_texture: rubber_texture(world.seed),
             coal_texture: coal_texture(world.seed),
+            seed: world.seed,
         }
     }
 
@@ -228,9 +236,22 @@ impl BeltPixels {
         let run = drive.run(seconds);
         let run_rows = ((run / f64::from(PERIOD)).fract() * ALONG as f64) as usize;
         let middle = steps(0.195);
+        let first = ((run + f64::from(NEAREST_Z)) / f64::from(PERIOD)).floor();
+        let lengths = |of: &dyn Fn(i32) -> i32| -> [(usize, usize); LENGTHS] {
+            std::array::from_fn(|number| {
+                let length = hash2(of(first as i32 + number as i32), 0, self.seed);
+                ((length >> 8) as usize % ALONG, (length & 0xff) as usize % ACROSS)
+            })
+        };
+        let at = |shown: &Shown, lengths: &[(usize, usize)]| {
+            let length = ((run + f64::from(shown.z)) / f64::from(PERIOD)).floor() - first;
+            lengths.get(length as usize).copied().unwrap_or_default()
+        };
+        let rubbers = lengths(&|length| length.rem_euclid(BELT_LENGTHS));
         for shown in &self.rubber {
+            let (along, aside) = at(shown, &rubbers);
             shown.put(
-                shown.level(&self.rubber_texture, run_rows, middle),
+                shown.level(&self.rubber_texture, run_rows + along, aside, middle),
                 i32::from(shown.edge),
                 data,
             );
@@ -240,9 +261,12 @@ impl BeltPixels {
             return;
         }
         let (dark, middle) = (i32::from(steps(0.10)), steps(0.17));
+        // The rubber comes round, the coal on it never does.
+        let loads = lengths(&|length| length ^ 0x10ad_0000);
         for shown in &self.heap {
             if covered.iter().any(|&(from, to)| shown.z >= from && shown.z < to) {
-                let level = shown.level(&self.coal_texture, run_rows, middle);
+                let (along, aside) = at(shown, &loads);
+                let level = shown.level(&self.coal_texture, run_rows + along, aside, middle);
                 // Lumps stick out at the rim, gaps do not.
                 let ragged = (i32::from(shown.edge) * 2 + (level - dark) / 2 - 40).clamp(0, 256);
                 shown.put(level, ragged, data);
@@ -268,7 +292,7 @@ fn heap_at(origin: Vec3, direction: Vec3) -> Option<f32> {
         (-b - discriminant.sqrt()) / a
     };
     let point = origin + direction * distance;
-    (distance > 0.1 && point.x.abs() < HEAP_HALF && point.z > -5.0 && point.z < 20.0).then_some(distance)
+    (distance > 0.1 && point.x.abs() < HEAP_HALF && point.z > NEAREST_Z && point.z < 20.0).then_some(distance)
 }
 
 /// Worn rubber: dust, scratches along, a joint at the seam of the texture.

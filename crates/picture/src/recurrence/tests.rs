@@ -1,3 +1,4 @@
+use super::sketch::{ZONE_COLUMNS, ZONES};
 use super::*;
 use crate::testing::{HEIGHT, WIDTH, mixed, play};
 
@@ -118,4 +119,51 @@ fn zones_in_which_a_machine_turns_tell_nothing_about_long_periods() {
     let mut recurrences = Recurrences::default();
     run(&mut recurrences, 0..500, |frame| scene(frame, frame));
     assert_eq!(recurrences.machines(HABIT_KNOWN + 1, &all), [false; ZONES]);
+}
+
+/// What moves in the left quarter of a picture without noise, as thrifty encoders show it; a picture that was shown may come again.
+fn traffic(shown: Option<u64>) -> Vec<u8> {
+    (0..WIDTH * HEIGHT)
+        .map(|place| {
+            let (x, y) = (place % WIDTH, place / WIDTH);
+            let part = shown.filter(|_| x < WIDTH / ZONE_COLUMNS);
+            60 + part.map_or(0, |shown| {
+                (mixed(shown << 20 | (x / 4 * 100 + y / 4) as u64) >> 59) as u8
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn a_few_zones_are_enough_where_nothing_like_it_has_come_back_before() {
+    let mut recurrences = Recurrences::default();
+    let living = |frame: u64| traffic(Some(frame));
+    assert_eq!(run(&mut recurrences, 0..400, living), 0);
+    let again = |frame: u64| traffic(Some(379 + (frame - 400) % 21));
+    assert_eq!(run(&mut recurrences, 400..492, again), 4_200_000);
+}
+
+/// Eight seconds, half a minute later as before.
+#[test]
+fn a_lorry_that_passes_as_one_of_its_kind_did_is_no_replay() {
+    let mut recurrences = Recurrences::default();
+    let course = |frame: u64| {
+        let passing = match frame {
+            0..700 if frame % 9 < 3 => Some(frame),
+            700..740 => Some(frame),
+            850..890 => Some(frame - 150),
+            _ => None,
+        };
+        traffic(passing)
+    };
+    for part in 0..20 {
+        assert_eq!(
+            run(&mut recurrences, part * 50..(part + 1) * 50, course),
+            0,
+            "{part}"
+        );
+    }
+    // It is what would be told if it lasted.
+    let for_longer = |frame: u64| traffic(Some(if frame < 1_150 { frame } else { frame - 150 }));
+    assert_eq!(run(&mut recurrences, 1_000..1_280, for_longer), 30_000_000);
 }

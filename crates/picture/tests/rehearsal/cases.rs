@@ -3,7 +3,7 @@
 use mineseal_domain::{HealthCondition, UtcMicros};
 use mineseal_scene::{Daylight, DisturbanceKind, RgbPicture, Scene, SceneKind, SceneScript};
 
-use super::{Case, Watch, disturb, script};
+use super::{Camera, Case, NOISY, QUIET, Watch, disturb};
 
 pub(crate) const LIGHTS: [Daylight; 3] = [Daylight::Day, Daylight::Dusk, Daylight::Night];
 
@@ -78,9 +78,26 @@ const COURSE: [(usize, f64, f64); 5] = [
 
 impl OrdinaryDay {
     pub(crate) fn new(kind: SceneKind, seed: u64, hours: f64) -> Self {
+        Self::with(kind, seed, hours, false)
+    }
+
+    /// The same with a timetable that is kept to the tenth of a second.
+    pub(crate) fn by_the_clock(kind: SceneKind, seed: u64, hours: f64) -> Self {
+        Self::with(kind, seed, hours, true)
+    }
+
+    fn with(kind: SceneKind, seed: u64, hours: f64, by_the_clock: bool) -> Self {
         let seconds = hours * 3_600.0;
         let scenes = LIGHTS.map(|light| {
-            let mut script: SceneScript = script(kind, seed, light, seconds, |part| part / 18 % 2 == 1);
+            let camera = Camera {
+                kind,
+                seed,
+                daylight: light,
+                noise: NOISY,
+                encoded: None,
+                by_the_clock,
+            };
+            let mut script: SceneScript = camera.script(seconds, |part| part / 18 % 2 == 1);
             script.frames_per_second = 1.0;
             for quarter in 0..(hours * 4.0).ceil() as u64 {
                 let from = quarter as f64 * 900.0;
@@ -174,14 +191,19 @@ pub(crate) fn cases(fault: DisturbanceKind, first: u64, seeds: u64) -> Vec<Case>
     for kind in SceneKind::ALL {
         for (number, daylight) in LIGHTS.into_iter().enumerate() {
             for seed in 0..seeds {
-                cases.push(Case {
+                let camera = Camera {
                     kind,
                     seed: 11 + (first + seed) * 7 + number as u64,
                     daylight,
+                    noise: if number == 0 { QUIET } else { NOISY },
+                    encoded: (seed % 2 == 1).then_some(26),
+                    by_the_clock: false,
+                };
+                cases.push(Case {
+                    camera,
                     fault,
                     // Posts are looked at once a second, belts and gates more often.
                     every: if kind == SceneKind::DispatchRoom { 25 } else { 8 },
-                    encoded: (seed % 2 == 1).then_some(26),
                     from_start: false,
                     longer: 0.0,
                 });
@@ -208,23 +230,28 @@ pub(crate) fn at_start(fault: DisturbanceKind, first: u64, seeds: u64) -> Vec<Ca
     cases
 }
 
-/// All cases of one period: every kind of place, exact and through an encoder, with a clock that runs on and
-/// with one that comes back too.
+/// All cases of one period: every kind of place, exact and through an encoder, with little noise and with much, with a
+/// clock that runs on and with one that comes back too.
 pub(crate) fn replays(period: f64, first: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, kind) in SceneKind::ALL.into_iter().enumerate() {
         for encoded in [None, Some(23), Some(30)] {
-            for clock_runs in [true, false] {
-                cases.push(Case {
+            for (noise, clock_runs) in [(QUIET, true), (QUIET, false), (NOISY, true), (NOISY, false)] {
+                let camera = Camera {
                     kind,
                     seed: 31 + first * 1_000 + number as u64 + period as u64,
                     daylight: LIGHTS[(number + period as usize) % 3],
+                    noise,
+                    encoded,
+                    by_the_clock: false,
+                };
+                cases.push(Case {
+                    camera,
                     fault: DisturbanceKind::Looped {
                         seconds: period,
                         clock_runs,
                     },
                     every: 5,
-                    encoded,
                     from_start: false,
                     longer: 0.0,
                 });
@@ -237,11 +264,8 @@ pub(crate) fn replays(period: f64, first: u64) -> Vec<Case> {
 /// Minutes of a camera at work without any fault, five pictures a second, as they are or through an encoder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Living {
-    pub(crate) kind: SceneKind,
-    pub(crate) seed: u64,
-    pub(crate) daylight: Daylight,
+    pub(crate) camera: Camera,
     pub(crate) seconds: f64,
-    pub(crate) encoded: Option<u8>,
     /// Seconds between key frames.
     pub(crate) key_frames: u32,
 }
@@ -250,12 +274,10 @@ impl Living {
     /// What was said wrongly: seconds, and what.
     pub(crate) fn run(&self) -> Vec<(f64, HealthCondition)> {
         const EVERY: u64 = 5;
-        let mut script = script(self.kind, self.seed, self.daylight, self.seconds, |part| {
-            part % 4 == 2
-        });
+        let mut script = self.camera.script(self.seconds, |part| part % 4 == 2);
         for part in 0..(self.seconds / 60.0).ceil() as u64 {
             let from = part as f64 * 60.0;
-            if let Some(kind) = ORDINARY[((part + self.seed * 3) % 8) as usize] {
+            if let Some(kind) = ORDINARY[((part + self.camera.seed * 3) % 8) as usize] {
                 disturb(&mut script, from, from + 60.0, kind);
             }
         }
@@ -264,7 +286,7 @@ impl Living {
         let start = 1_767_571_200_000_000;
         let at = |index: u64| UtcMicros(start + scene.script().media_time_micros(index));
         let mut watch = Watch::default();
-        match self.encoded {
+        match self.camera.encoded {
             None => {
                 let mut picture = RgbPicture::default();
                 for index in frames {
@@ -294,12 +316,17 @@ pub(crate) fn living(first: u64, seconds: f64) -> Vec<Living> {
     let mut all = Vec::new();
     for (number, kind) in SceneKind::ALL.into_iter().enumerate() {
         for (turn, encoded) in [None, Some(23), Some(30)].into_iter().enumerate() {
-            all.push(Living {
+            let camera = Camera {
                 kind,
                 seed: 301 + first * 100 + (number * 3 + turn) as u64,
                 daylight: LIGHTS[(number + turn + first as usize) % 3],
-                seconds,
+                noise: [QUIET, NOISY][(number + turn + first as usize) % 2],
                 encoded,
+                by_the_clock: false,
+            };
+            all.push(Living {
+                camera,
+                seconds,
                 key_frames: [2, 4, 1][(number + turn) % 3],
             });
         }

@@ -11,9 +11,13 @@ use mineseal_scene::{
 };
 
 /// Size of the rendered pictures, pixels: what the meter measures after shrinking.
-pub(crate) const SIZE: (u32, u32) = (160, 90);
-/// Sensor noise of the rendered pictures, levels: sixteen pixels of a full picture give one.
-const NOISE: f32 = 0.9;
+const SIZE: (u32, u32) = (160, 90);
+/// So many times larger, both ways, is a picture that goes through an encoder: an encoder works on the camera's own picture, and of
+/// what it makes of noise and motion only means of many pixels are measured.
+const ENCODED_TIMES: u32 = 4;
+/// Sensor noise of the larger pictures, levels: that of a good camera in good light, and that of a cheap one.
+pub(crate) const QUIET: f32 = 1.3;
+pub(crate) const NOISY: f32 = 3.6;
 
 /// Luma and chroma of a picture, BT.601, limited range.
 #[derive(Default)]
@@ -109,51 +113,83 @@ impl Watch {
     }
 }
 
-/// A place at work for that long: one demonstration after the other, each with people of its own; in the parts
-/// that `idle` names nobody comes.
-pub(crate) fn script(
-    kind: SceneKind,
-    seed: u64,
-    daylight: Daylight,
-    seconds: f64,
-    idle: impl Fn(u64) -> bool,
-) -> SceneScript {
-    const PART: f64 = 100.0;
-    let part = |number: u64| {
-        SceneScript::demo(
-            kind,
-            seed.wrapping_mul(1_000).wrapping_add(number),
-            PART,
-            DemoCourse::Working { peak_people: 12 },
-        )
-    };
-    let mut whole = part(0);
-    whole.actors.clear();
-    whole.events.clear();
-    for number in 0..(seconds / PART).ceil() as u64 {
-        if idle(number) {
-            continue;
-        }
-        let later = PART * number as f64;
-        for mut actor in part(number).actors {
-            actor.id = whole.actors.len() as i64 + 1;
-            for point in &mut actor.way {
-                point.at_seconds += later;
+/// A camera's pictures: what it looks at, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Camera {
+    pub(crate) kind: SceneKind,
+    pub(crate) seed: u64,
+    pub(crate) daylight: Daylight,
+    /// Of its own pictures, levels.
+    pub(crate) noise: f32,
+    /// Through x264 with this quality, as an encoder that is fed with it would give it.
+    pub(crate) encoded: Option<u8>,
+    /// What happens there keeps a timetable to the tenth of a second, as nothing does that people drive.
+    pub(crate) by_the_clock: bool,
+}
+
+impl Camera {
+    /// A place at work for that long: one demonstration after the other, each with people of its own; in the parts
+    /// that `idle` names nobody comes.
+    pub(crate) fn script(&self, seconds: f64, idle: impl Fn(u64) -> bool) -> SceneScript {
+        const PART: f64 = 100.0;
+        let Self { kind, seed, .. } = *self;
+        let part = |number: u64| {
+            SceneScript::demo(
+                kind,
+                seed.wrapping_mul(1_000).wrapping_add(number),
+                PART,
+                DemoCourse::Working { peak_people: 12 },
+            )
+        };
+        let mut whole = part(0);
+        whole.actors.clear();
+        whole.events.clear();
+        let (mut number, mut later) = (0, 0.0);
+        // W. Press et al., Numerical Recipes, 7.1: between 0 and 1.
+        let mut chance = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut drawn = || {
+            chance = chance
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (chance >> 40) as f64 / (1 << 24) as f64
+        };
+        while later < seconds {
+            if !idle(number) {
+                for mut actor in part(number).actors {
+                    actor.id = whole.actors.len() as i64 + 1;
+                    // No two drive or walk alike.
+                    let pace = if self.by_the_clock {
+                        1.0
+                    } else {
+                        0.85 + 0.3 * drawn()
+                    };
+                    let first = actor.way.first().map_or(0.0, |point| point.at_seconds);
+                    for point in &mut actor.way {
+                        point.at_seconds = later + first + (point.at_seconds - first) * pace;
+                    }
+                    whole.actors.push(actor);
+                }
+                for mut event in part(number).events {
+                    event.at_seconds += later;
+                    whole.events.push(event);
+                }
             }
-            whole.actors.push(actor);
+            later += if self.by_the_clock {
+                PART
+            } else {
+                PART + 20.0 * drawn()
+            };
+            number += 1;
         }
-        for mut event in part(number).events {
-            event.at_seconds += later;
-            whole.events.push(event);
-        }
+        let times = if self.encoded.is_some() { ENCODED_TIMES } else { 1 };
+        whole.seed = seed;
+        (whole.width, whole.height) = (SIZE.0 * times, SIZE.1 * times);
+        whole.frames_per_second = 25.0;
+        whole.seconds = seconds;
+        whole.look.daylight = self.daylight;
+        whole.look.noise = self.noise * times as f32 / ENCODED_TIMES as f32;
+        whole
     }
-    whole.seed = seed;
-    (whole.width, whole.height) = SIZE;
-    whole.frames_per_second = 25.0;
-    whole.seconds = seconds;
-    whole.look.daylight = daylight;
-    whole.look.noise = NOISE;
-    whole
 }
 
 pub(crate) fn disturb(script: &mut SceneScript, from: f64, until: f64, kind: DisturbanceKind) {
@@ -167,14 +203,10 @@ pub(crate) fn disturb(script: &mut SceneScript, from: f64, until: f64, kind: Dis
 /// A rendered camera whose picture is at fault from some second on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
-    pub(crate) kind: SceneKind,
-    pub(crate) seed: u64,
-    pub(crate) daylight: Daylight,
+    pub(crate) camera: Camera,
     pub(crate) fault: DisturbanceKind,
     /// Frames of the source (25 a second) from one looked at to the next.
     pub(crate) every: u64,
-    /// Through x264 with this quality, as an encoder that is fed with it would give it.
-    pub(crate) encoded: Option<u8>,
     /// The camera has never shown anything else.
     pub(crate) from_start: bool,
     /// Seconds that are looked at beyond those within which it has to be found.
@@ -250,14 +282,14 @@ impl Case {
     pub(crate) fn run(&self) -> Outcome {
         let from = self.from();
         let until = from + self.allowed() + 1.0 + self.longer;
-        let mut script = script(self.kind, self.seed, self.daylight, until, |_| false);
+        let mut script = self.camera.script(until, |_| false);
         disturb(&mut script, from, until, self.fault);
         let scene = Scene::new(script).expect("a scene");
         let mut watch = Watch::default();
         let mut picture = RgbPicture::default();
         let indices = (0..scene.frame_count()).step_by(self.every as usize);
         let at = |index: u64| UtcMicros(1_767_571_200_000_000 + scene.script().media_time_micros(index));
-        match self.encoded {
+        match self.camera.encoded {
             None => {
                 for index in indices {
                     scene.render(index, &mut picture);
@@ -318,7 +350,8 @@ pub(crate) fn through_encoder(
         key_frame_interval,
         ..WriterSettings::default()
     };
-    let mut writer = VideoWriter::create(&path, SIZE.0, SIZE.1, 25.0, &settings).expect("a writer");
+    let (width, height) = (SIZE.0 * ENCODED_TIMES, SIZE.1 * ENCODED_TIMES);
+    let mut writer = VideoWriter::create(&path, width, height, 25.0, &settings).expect("a writer");
     let mut picture = RgbPicture::default();
     for index in 0..count {
         render(index, &mut picture);
