@@ -23,6 +23,7 @@ mod residue;
 mod settings;
 mod shrunk;
 mod slopes;
+mod stillness;
 mod sway;
 #[cfg(test)]
 mod testing;

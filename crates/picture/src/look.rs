@@ -240,13 +240,13 @@ pub(crate) fn noise(fine: &[f32]) -> f32 {
 
 /// Share of the cells in which no more than `limit` of mean absolute difference lies between two pictures of
 /// the same size.
-pub(crate) fn still_share(now: &Shrunk, before: &Shrunk, limit: f32) -> f32 {
+pub(crate) fn still_share(now: &Shrunk, before: &[u8], limit: f32) -> f32 {
     let width = now.width;
     let still = cells(width, now.height).filter(|(_, columns, rows)| {
         let mut sum = 0_u32;
         for y in rows.clone() {
-            let line = |of: &Shrunk| y * width + columns.start..y * width + columns.end.min(of.width);
-            let pairs = now.pixels[line(now)].iter().zip(&before.pixels[line(before)]);
+            let line = y * width + columns.start..y * width + columns.end;
+            let pairs = now.pixels[line.clone()].iter().zip(&before[line]);
             sum = pairs.fold(sum, |sum, (&a, &b)| sum.wrapping_add(u32::from(a.abs_diff(b))));
         }
         sum as f32 <= limit * (columns.len() * rows.len()) as f32

@@ -7,17 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::LumaPlane;
 use crate::cells::{CELL_COLUMNS, CELLS, cells, has_text, median};
 use crate::echo::Echoes;
-use crate::look::{Inner, Look, MOST_COLUMNS, colour, still_share};
+use crate::look::{Inner, Look, MOST_COLUMNS, colour};
 use crate::recurrence::Recurrences;
 use crate::reference::{Comparison, Reference, References};
 use crate::repeat::Repeats;
 use crate::residue::Residues;
 use crate::shrunk::Shrunk;
 use crate::slopes::{Products, inner, slopes};
+use crate::stillness::Stillness;
 
-/// Mean absolute difference below which a cell is still, levels. Noise of a living sensor, averaged over the
-/// pixels of one shrunk pixel, gives several times this.
-const STILL: f32 = 0.1;
 /// The background takes a picture in this often at most, microseconds.
 const BACKGROUND_EVERY: i64 = 1_000_000;
 /// Pictures whose mean the background is, from its start on.
@@ -75,6 +73,8 @@ pub struct ViewMeter {
     recurrences: Recurrences,
     #[serde(default)]
     echoes: Echoes,
+    #[serde(default)]
+    stillness: Stillness,
     #[serde(skip)]
     look: Scratch,
 }
@@ -141,6 +141,7 @@ impl ViewMeter {
             && self.residues.is_sound()
             && self.recurrences.is_sound()
             && self.echoes.is_sound()
+            && self.stillness.is_sound()
             && (self.pictures == 0
                 || (self.width >= 2
                     && self.height >= 2
@@ -167,7 +168,7 @@ impl ViewMeter {
             ..ViewMeasures::default()
         };
         if look.take(now) {
-            measures.still_share = before.map_or(-1.0, |before| still_share(now, before, STILL));
+            measures.still_share = before.map_or(-1.0, |before| self.stillness.take(now, before));
             measures.blank_share = look.blank_share();
             measures.black_level = look.inner.black;
             measures.white_level = look.inner.white;

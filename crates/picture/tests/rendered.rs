@@ -7,7 +7,7 @@ use mineseal_domain::HealthCondition;
 use mineseal_scene::{Daylight, DisturbanceKind, SceneKind};
 
 use rehearsal::cases::{FAULTS, OrdinaryDay, living};
-use rehearsal::{Camera, Case, NOISY, condition};
+use rehearsal::{Camera, Case, NOISY, QUIET, condition};
 
 fn camera(kind: SceneKind, daylight: Daylight, seed: u64, encoded: Option<u8>) -> Camera {
     Camera {
@@ -106,10 +106,10 @@ fn a_bright_yard_is_not_over_exposed() {
     assert_eq!(camera.run_within(0..420, |_, _| {}), []);
 }
 
-/// A belt by day through an encoder that leaves little but the belt, whose marks come round every eight seconds, was once told as
-/// replayed with a period of 500 s, when the camera trembled then and now.
+/// A belt by day through an encoder that leaves little but the belt, whose coal came round every eight seconds as no coal does, was
+/// once told as replayed with a period of 500 s, when the camera trembled then and now. The rubber comes round still.
 #[test]
-fn a_belt_whose_marks_come_round_is_no_replay() {
+fn a_belt_through_an_encoder_is_no_replay() {
     let mut cameras = living(0, 590.0);
     cameras.retain(|living| (living.camera.kind, living.camera.encoded) == (SceneKind::Belt, Some(23)));
     assert_eq!(cameras.len(), 1);
@@ -135,7 +135,7 @@ fn a_camera_that_shakes_at_dusk_is_found() {
 #[test]
 fn a_replay_of_two_seconds_through_a_thrifty_encoder_is_found_though_little_happens() {
     for (kind, seed, daylight) in [
-        (SceneKind::VehicleGate, 34, Daylight::Day),
+        (SceneKind::VehicleGate, 3_034, Daylight::Day),
         (SceneKind::Belt, 35, Daylight::Dusk),
     ] {
         found(Case {
@@ -186,6 +186,34 @@ fn a_camera_that_was_never_right_is_found_without_a_view() {
             fault,
             every: 12,
             from_start: true,
+            longer: 0.0,
+        });
+    }
+}
+
+/// Missed once: what the encoder made of the noise outweighed what moved; and a picture that stood still behind an encoder was
+/// never frozen, as each key frame drew it anew.
+#[test]
+fn an_encoder_hides_neither_a_short_replay_nor_a_frozen_picture() {
+    let looped = |seconds: f64| DisturbanceKind::Looped {
+        seconds,
+        clock_runs: true,
+    };
+    for (kind, seed, daylight, noise, fault) in [
+        (SceneKind::VehicleGate, 35, Daylight::Dusk, QUIET, looped(3.4)),
+        (SceneKind::DispatchRoom, 37, Daylight::Day, NOISY, looped(3.4)),
+        (SceneKind::VehicleGate, 39, Daylight::Night, NOISY, looped(7.2)),
+        (SceneKind::Belt, 40, Daylight::Day, NOISY, looped(7.2)),
+        (SceneKind::ShaftMouth, 18, Daylight::Day, QUIET, looped(0.04)),
+        (SceneKind::VehicleGate, 18, Daylight::Day, QUIET, looped(0.04)),
+    ] {
+        let mut camera = camera(kind, daylight, seed, Some(23));
+        camera.noise = noise;
+        found(Case {
+            camera,
+            fault,
+            every: 5,
+            from_start: false,
             longer: 0.0,
         });
     }

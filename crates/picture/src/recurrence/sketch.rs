@@ -59,6 +59,7 @@ impl Places {
     }
 
     /// The difference to the pixels of the picture before, which has the same size.
+    #[inline]
     pub(super) fn sketch(&self, shrunk: &Shrunk, pixels_before: &[u8]) -> [i8; SUMS] {
         let mut sums = [0_i32; SUMS];
         // Without the rows in which cameras write time and place.
@@ -107,6 +108,7 @@ impl Places {
 
 /// At most 144 times 100 squared. It wraps only in name: a check at every addition would keep the compiler from adding
 /// many at once.
+#[inline]
 pub(super) fn product(one: &[i8; SUMS], other: &[i8; SUMS]) -> i32 {
     one.iter().zip(other).fold(0_i32, |sum, (&one, &other)| {
         sum.wrapping_add(i32::from(one).wrapping_mul(i32::from(other)))
