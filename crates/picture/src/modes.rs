@@ -8,13 +8,17 @@ const STEPS: usize = 6;
 const LEAST_LEVEL: f32 = 2.0;
 /// Part of the squares that must be left of numbers without a unit.
 const LEAST_PART: f32 = 0.1;
-/// Mean sum of squares of what must be left in a row.
+/// Mean sum of squares of what must be left in a row,
 const LEAST_LEFT: f32 = 3.0;
+/// and part of all squares: an encoder shows a blinking lamp with traces of its own, which come back with it.
+const LEAST_PART_OF_LEVELS: f32 = 0.02;
 
 /// How far two matrices of equal shape (rows of `columns`) agree after the strongest swings of the first are
 /// taken out of both: their normalised correlation, or 0 where hardly anything is left.
 pub(crate) fn agreement(mut one: Vec<f32>, mut other: Vec<f32>, columns: usize) -> f32 {
-    if !take_out(&mut one, &mut other, columns, SWINGS) {
+    centre(&mut one, columns);
+    let whole = dot(&one, &one);
+    if !take_out(&mut one, &mut other, columns, SWINGS) || dot(&one, &one) < LEAST_PART_OF_LEVELS * whole {
         return 0.0;
     }
     let rows = (one.len() / columns.max(1)).max(1) as f32;
@@ -137,6 +141,23 @@ mod tests {
         assert_eq!(agreement(drawn(lamp), drawn(lamp), COLUMNS), 0.0);
         let wheel = |row: usize, column: usize| 20.0 * (row as f32 * 0.8 + column as f32 * 0.5).sin();
         assert_eq!(agreement(drawn(wheel), drawn(wheel), COLUMNS), 0.0);
+    }
+
+    /// A lamp of 60 levels, and 3 levels of traces that come back with it.
+    #[test]
+    fn the_traces_that_an_encoder_leaves_of_a_lamp_are_too_little() {
+        let lamp = |traces: f32| {
+            move |row: usize, column: usize| {
+                let lit = if (row / 3).is_multiple_of(2) { 60.0 } else { 0.0 };
+                lit + if (row % 6 * 7 + column * 11) % 5 == 0 {
+                    traces
+                } else {
+                    0.0
+                }
+            }
+        };
+        assert_eq!(agreement(drawn(lamp(3.0)), drawn(lamp(3.0)), COLUMNS), 0.0);
+        assert!(agreement(drawn(lamp(30.0)), drawn(lamp(30.0)), COLUMNS) > 0.9);
     }
 
     #[test]
