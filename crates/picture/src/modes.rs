@@ -143,12 +143,12 @@ mod tests {
         assert_eq!(agreement(drawn(wheel), drawn(wheel), COLUMNS), 0.0);
     }
 
-    /// A lamp of 60 levels, and 3 levels of traces that come back with it.
+    /// A lamp of 120 levels, and traces that come back with it.
     #[test]
     fn the_traces_that_an_encoder_leaves_of_a_lamp_are_too_little() {
         let lamp = |traces: f32| {
             move |row: usize, column: usize| {
-                let lit = if (row / 3).is_multiple_of(2) { 60.0 } else { 0.0 };
+                let lit = if (row / 3).is_multiple_of(2) { 120.0 } else { 0.0 };
                 lit + if (row % 6 * 7 + column * 11) % 5 == 0 {
                     traces
                 } else {
@@ -156,8 +156,8 @@ mod tests {
                 }
             }
         };
-        assert_eq!(agreement(drawn(lamp(3.0)), drawn(lamp(3.0)), COLUMNS), 0.0);
-        assert!(agreement(drawn(lamp(30.0)), drawn(lamp(30.0)), COLUMNS) > 0.9);
+        assert_eq!(agreement(drawn(lamp(8.0)), drawn(lamp(8.0)), COLUMNS), 0.0);
+        assert!(agreement(drawn(lamp(80.0)), drawn(lamp(80.0)), COLUMNS) > 0.9);
     }
 
     #[test]
