@@ -100,6 +100,12 @@ fn row(name: &str, cases: &[Case]) {
     for case in cases {
         let outcome = case.run();
         wrong += outcome.before.len();
+        if !outcome.before.is_empty() {
+            println!(
+                "    wrong before: {:?} {:?}: said {:?}",
+                case.camera, case.fault, outcome.said
+            );
+        }
         match outcome.found_after.filter(|&after| after <= case.allowed()) {
             Some(after) => delays.push(after),
             None => missed.push((case, outcome)),
