@@ -149,7 +149,7 @@ mod tests {
         let lamp = |traces: f32| {
             move |row: usize, column: usize| {
                 let lit = if (row / 3).is_multiple_of(2) { 120.0 } else { 0.0 };
-                lit + if (row % 6 * 7 + column * 11) % 5 == 0 {
+                lit + if (row % 6 * 7 + column * 11).is_multiple_of(5) {
                     traces
                 } else {
                     0.0
