@@ -37,7 +37,8 @@ pub struct RegionMeasure {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ViewMeasures {
-    /// Share of the cells without any change since the frame before, sensor noise included.
+    /// Share of the cells without any change since the frame before, sensor noise included. Where some have none, one that an
+    /// encoder drew a little otherwise counts as unchanged.
     pub still_share: f32,
     /// Share of the cells that are even and all of the same brightness: a picture that no camera took.
     pub blank_share: f32,
