@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p mineseal-picture --example picture_table -- [faults] [start] [replays] [hours=N] [living]
 //! [cost] [clips]`; without words, all of it with 104 camera-hours. `first=N` takes other seeds, `seeds=N` so many of
-//! each, `only=TEXT` only faults with such a name, or replays whose description has it, `period=N` one period, `longer=N`
+//! each, `only=TEXT` only faults with such a name, or replays whose description has it (all of several), `period=N` one period, `longer=N`
 //! looks at replays N seconds longer than they may take, `minutes=N` so many of each living camera, `from=N` leaves out
 //! the first N cameras of `hours`, so that many hours can be run in pieces.
 #![allow(
@@ -68,7 +68,7 @@ fn main() {
                 continue;
             }
             let mut cases = replays(period, first);
-            if let Some(only) = words.iter().find_map(|word| word.strip_prefix("only=")) {
+            for only in words.iter().filter_map(|word| word.strip_prefix("only=")) {
                 cases.retain(|case| format!("{case:?}").contains(only));
             }
             let longer = number("longer=").unwrap_or(0) as f64;
