@@ -253,7 +253,7 @@ impl Recurrences {
             .iter()
             .copied()
             .find(|&(bin, there)| {
-                is_multiple(best, bin) && there >= outstanding && there >= FIRST_PART * likeness
+                is_told_multiple(best, bin) && there >= outstanding && there >= FIRST_PART * likeness
             })
             .unwrap_or((best, likeness));
         match self.is_habit(first, first_likeness) {
@@ -376,6 +376,12 @@ fn chance(all: &[(usize, f32)], best: usize) -> (f32, f32) {
 fn is_multiple(bin: usize, of: usize) -> bool {
     let times = ((bin + of / 2) / of).max(1);
     bin.abs_diff(times * of) <= 1 + times / 4
+}
+
+/// The same, where the rounding leaves enough of the period to tell: from half of it on, anything would be a multiple.
+fn is_told_multiple(bin: usize, of: usize) -> bool {
+    let times = (bin + of / 2) / of;
+    2 * (1 + times / 4) < of && is_multiple(bin, of)
 }
 
 #[cfg(test)]

@@ -92,16 +92,22 @@ fn what_has_come_back_three_times_is_a_habit_though_it_had_a_beginning() {
 fn multiples_are_known_with_their_rounding() {
     assert!(is_multiple(30, 15) && is_multiple(31, 15) && is_multiple(33, 16));
     assert!(!is_multiple(37, 15) && !is_multiple(20, 15));
+    assert!(is_told_multiple(33, 16) && is_told_multiple(150, 10));
+    // 97.3 times: with as many roundings anything is one.
+    assert!(is_multiple(2_725, 28) && !is_told_multiple(2_725, 28));
 }
 
-/// The left half of the picture comes round every eight seconds, as a belt does.
+/// The left half of the picture comes round every eight seconds, as a belt does, and stands for most of the time.
 #[test]
 fn zones_in_which_a_machine_turns_tell_nothing_about_long_periods() {
+    // As thrifty encoders do it, noise is drawn anew with each key frame.
+    let noise = |frame: u64| scene(frame / 10, frame / 10);
     let belt = |frame: u64| {
-        let mut data = scene(frame, frame);
+        let mut data = noise(frame);
+        let turned = frame % 40 / 10 * 10 + (frame % 10).min(3);
         for (place, luma) in data.iter_mut().enumerate() {
             if place % WIDTH < WIDTH / 2 {
-                let mark = mixed((frame % 40) << 20 | (place / 3) as u64) >> 60;
+                let mark = mixed(turned << 20 | (place / 3) as u64) >> 60;
                 *luma = luma.wrapping_add(mark as u8);
             }
         }
@@ -117,16 +123,21 @@ fn zones_in_which_a_machine_turns_tell_nothing_about_long_periods() {
     assert_eq!(recurrences.machines(HABIT_KNOWN, &all), [false; ZONES]);
     // Where nothing turns, no zone is left out.
     let mut recurrences = Recurrences::default();
-    run(&mut recurrences, 0..500, |frame| scene(frame, frame));
+    run(&mut recurrences, 0..500, noise);
     assert_eq!(recurrences.machines(HABIT_KNOWN + 1, &all), [false; ZONES]);
 }
 
 /// What moves in the left quarter of a picture without noise, as thrifty encoders show it; a picture that was shown may come again.
 fn traffic(shown: Option<u64>) -> Vec<u8> {
+    traffic_in(1, shown)
+}
+
+/// The same in so many quarters.
+fn traffic_in(quarters: usize, shown: Option<u64>) -> Vec<u8> {
     (0..WIDTH * HEIGHT)
         .map(|place| {
             let (x, y) = (place % WIDTH, place / WIDTH);
-            let part = shown.filter(|_| x < WIDTH / ZONE_COLUMNS);
+            let part = shown.filter(|_| x < quarters * WIDTH / ZONE_COLUMNS);
             60 + part.map_or(0, |shown| {
                 (mixed(shown << 20 | (x / 4 * 100 + y / 4) as u64) >> 59) as u8
             })
@@ -166,4 +177,31 @@ fn a_lorry_that_passes_as_one_of_its_kind_did_is_no_replay() {
     // It is what would be told if it lasted.
     let for_longer = |frame: u64| traffic(Some(if frame < 1_150 { frame } else { frame - 150 }));
     assert_eq!(run(&mut recurrences, 1_000..1_280, for_longer), 30_000_000);
+}
+
+/// The rubber of a belt comes round after a hundred seconds, half a minute long, and hides under coal again.
+#[test]
+fn zones_that_are_never_at_rest_tell_nothing_about_long_periods() {
+    let shown = |frame: u64| if frame < 700 { frame } else { frame - 500 };
+    let belt = |frame: u64| traffic_in(2, Some(shown(frame)));
+    let mut recurrences = Recurrences::default();
+    for part in 0..17 {
+        assert_eq!(
+            run(&mut recurrences, part * 50..(part + 1) * 50, belt),
+            0,
+            "{part}"
+        );
+    }
+    // What comes and goes is told, once it has come again twice.
+    let gate = |frame: u64| {
+        let shown = shown(frame);
+        let comes = [30..95, 205..280, 310..330, 395..455, 520..570, 640..660];
+        traffic_in(
+            2,
+            comes.iter().any(|comes| comes.contains(&shown)).then_some(shown),
+        )
+    };
+    let mut recurrences = Recurrences::default();
+    assert_eq!(run(&mut recurrences, 0..700, gate), 0);
+    assert_eq!(run(&mut recurrences, 700..970, gate), 100_000_000);
 }

@@ -26,6 +26,11 @@ const ROUNDS: i64 = 2;
 const LASTING_LIKENESS: f32 = 0.15;
 /// and lost no more than this on the way.
 const MOST_UNLIKE: f32 = 5.0;
+/// A zone that changed in this part of all pictures is restless,
+const RESTLESS_PART: f32 = 0.5;
+/// or in this part of so many of the last.
+const RESTLESS_OF_LATE: f32 = 0.9;
+const RESTLESS_TEST: usize = 100;
 /// A zone that was quiet until a period ago has only just begun to move, as a machine does; so many pictures before
 /// that must have shown changes in it.
 const LEAST_BEFORE: usize = 12;
@@ -91,17 +96,32 @@ impl Recurrences {
         (telling > 0).then(|| sum as f32 / (LENGTH * LENGTH * telling as f32))
     }
 
-    /// The zones in which a machine turns, such as a belt whose marks come round: they come back with a short period too, and with
-    /// each long one that happens to be in step with it, so that they say nothing about a long one.
+    /// The zones that say nothing about a long period: those in which a machine turns, such as a belt whose marks come round, which
+    /// come back with a short period too, and with each long one that happens to be in step with it; and those that are
+    /// hardly ever at rest, as the rubber of a belt itself comes round after minutes.
     pub(super) fn machines(&self, period: usize, all: &[(usize, f32)]) -> [bool; ZONES] {
-        let short = all.iter().filter(|&&(bin, _)| bin <= HABIT_KNOWN);
-        match short.max_by(|one, other| one.1.total_cmp(&other.1)) {
-            Some(&(turn, _)) if period > HABIT_KNOWN => {
-                let zones = self.agreement(turn);
-                zones.map(|zone| zone.is_some_and(Agreement::is_one))
-            }
-            _ => [false; ZONES],
+        if period <= HABIT_KNOWN {
+            return [false; ZONES];
         }
+        let short = all.iter().filter(|&&(bin, _)| bin <= HABIT_KNOWN);
+        let turning = match short.max_by(|one, other| one.1.total_cmp(&other.1)) {
+            Some(&(turn, _)) => self.agreement(turn),
+            None => [None; ZONES],
+        };
+        std::array::from_fn(|zone| turning[zone].is_some_and(Agreement::is_one) || self.is_restless(zone))
+    }
+
+    /// Whether a zone changes nearly all the time, or has of late.
+    fn is_restless(&self, zone: usize) -> bool {
+        let kept = self.times.len();
+        let part = |pictures: usize| {
+            let changed = (0..pictures).filter(|back| {
+                let place = (self.newest + kept - back) % kept;
+                self.change(place, zone).is_some()
+            });
+            changed.count() as f32 / pictures.max(1) as f32
+        };
+        part(kept) >= RESTLESS_PART || part(kept.min(RESTLESS_TEST)) >= RESTLESS_OF_LATE
     }
 
     /// Whether the changes of each zone one period apart are alike without its strongest swings; none where it has not changed often
