@@ -322,9 +322,17 @@ async fn members_that_come_and_go_lose_nothing() {
 }
 
 /// While members join, the coordinator refuses commits for a moment. One that leaves just then has to commit again:
-/// what it had acknowledged came twice otherwise.
+/// what it had acknowledged came twice otherwise. Several groups at once, as what is refused, and why, depends on how
+/// answers cross.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_while_others_join_leaves_nothing_to_be_read_twice() {
+    let groups = (0..4).map(|_| tokio::spawn(members_leave_while_others_join()));
+    for group in groups.collect::<Vec<_>>() {
+        group.await.unwrap();
+    }
+}
+
+async fn members_leave_while_others_join() {
     let bus = fresh_bus().await;
     let (sender, mut tracks) = tokio::sync::mpsc::unbounded_channel();
     let publishing = tokio::spawn({

@@ -480,10 +480,15 @@ impl<'worker, V: Send> Session<'worker, V> {
 }
 
 /// Whether a commit that was refused for this reason may succeed a little later, in the same membership.
+///
+/// A generation that is refused may only be the one before: where others join, the broker answers a commit that was
+/// sent beside our own joining after it, when the next generation has begun. Where it is refused for good, the client
+/// library has taken the assignment for lost before it tells.
 fn passes(reason: RDKafkaErrorCode) -> bool {
     matches!(
         reason,
         RDKafkaErrorCode::RebalanceInProgress
+            | RDKafkaErrorCode::IllegalGeneration
             | RDKafkaErrorCode::CoordinatorLoadInProgress
             | RDKafkaErrorCode::CoordinatorNotAvailable
             | RDKafkaErrorCode::NotCoordinator
