@@ -17,7 +17,7 @@ use mineseal_domain::UtcMicros;
 use serde::{Deserialize, Serialize};
 
 use crate::shrunk::Shrunk;
-use sketch::{LENGTH, Places, SUMS, product};
+use sketch::{LENGTH, Places, SUMS, product, square};
 use zones::Told;
 
 /// Pictures that are kept: ten minutes of five a second, and a little.
@@ -147,8 +147,9 @@ impl Recurrences {
         self.places.draw(self.width, self.height);
         let sums = self.places.sketch(shrunk, &self.before);
         self.before.clone_from(&shrunk.pixels);
-        self.compare(at, since, &sums);
-        self.remember(at, &sums);
+        let square = square(&sums);
+        self.compare(at, since, &sums, square);
+        self.remember(at, &sums, square);
         if at.micros_since(self.judged_at) >= JUDGED_EVERY {
             self.judged_at = at;
             self.judge();
@@ -178,24 +179,24 @@ impl Recurrences {
             && self.habits.len() <= MOST_HABITS
     }
 
-    fn compare(&mut self, at: UtcMicros, since: i64, sums: &[i8; SUMS]) {
+    fn compare(&mut self, at: UtcMicros, since: i64, sums: &[i8; SUMS], square: i32) {
         const SQUARE: f32 = LENGTH * LENGTH;
         let part = (since as f32 / AVERAGED).min(0.5);
-        self.zones += part * (product(sums, sums) as f32 / SQUARE - self.zones);
+        let wide = sums.map(i16::from);
+        self.zones += part * (square as f32 / SQUARE - self.zones);
         let (sketches, _) = self.sums.as_chunks::<SUMS>();
         for ((before, &square), time) in sketches.iter().zip(&self.squares).zip(&self.times) {
             let bin = ((at.micros_since(*time) + BIN / 2) / BIN) as usize;
             let Some(period) = self.periods.get_mut(bin) else {
                 continue;
             };
-            period.product += part * (product(sums, before) as f32 / SQUARE - period.product);
+            period.product += part * (product(&wide, before) as f32 / SQUARE - period.product);
             period.zones += part * (square as f32 / SQUARE - period.zones);
             period.pictures = period.pictures.saturating_add(1);
         }
     }
 
-    fn remember(&mut self, at: UtcMicros, sums: &[i8; SUMS]) {
-        let square = product(sums, sums);
+    fn remember(&mut self, at: UtcMicros, sums: &[i8; SUMS], square: i32) {
         if self.times.len() < LONGEST {
             self.newest = self.times.len();
             self.times.push(at);

@@ -226,12 +226,11 @@ impl ViewMeter {
         }
         self.remember(look, colour);
         self.pictures = (self.pictures + 1).min(BACKGROUND_PICTURES);
-        let weight = self.pictures;
-        for (mean, &luma) in self.background.iter_mut().zip(&look.luma) {
-            let difference = i32::from(luma) * PARTS - i32::from(*mean);
-            // Rounded away from zero, or a small difference would never be taken in.
-            let step = (difference + difference.signum() * (weight - 1)) / weight;
-            *mean = (i32::from(*mean) + step) as i16;
+        // Nearly always the same weight, which the compiler divides by more quickly when it knows it.
+        if self.pictures == BACKGROUND_PICTURES {
+            step_towards(&mut self.background, &look.luma, BACKGROUND_PICTURES);
+        } else {
+            step_towards(&mut self.background, &look.luma, self.pictures);
         }
     }
 
@@ -358,6 +357,17 @@ impl ViewMeter {
             })
         };
         shift.map(|pixels| (pixels / width as f32).clamp(-0.2, 0.2))
+    }
+}
+
+/// Moves the mean of `weight` pictures, one of which is new, towards that one.
+#[inline]
+fn step_towards(background: &mut [i16], luma: &[i16], weight: i32) {
+    for (mean, &luma) in background.iter_mut().zip(luma) {
+        let difference = (i32::from(luma).wrapping_mul(PARTS)).wrapping_sub(i32::from(*mean));
+        // Rounded away from zero, or a small difference would never be taken in.
+        let away = difference.signum().wrapping_mul(weight.wrapping_sub(1));
+        *mean = mean.wrapping_add((difference.wrapping_add(away) / weight) as i16);
     }
 }
 

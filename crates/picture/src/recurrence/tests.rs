@@ -1,4 +1,4 @@
-use super::sketch::{ZONE_COLUMNS, ZONES};
+use super::sketch::{ZONE_COLUMNS, ZONES, product};
 use super::*;
 use crate::testing::{HEIGHT, WIDTH, mixed, play};
 
@@ -204,4 +204,24 @@ fn zones_that_are_never_at_rest_tell_nothing_about_long_periods() {
     let mut recurrences = Recurrences::default();
     assert_eq!(run(&mut recurrences, 0..700, gate), 0);
     assert_eq!(run(&mut recurrences, 700..970, gate), 100_000_000);
+}
+
+#[test]
+fn products_are_those_of_wider_numbers() {
+    let plain = |one: &[i8; SUMS], other: &[i8; SUMS]| -> i32 {
+        let products = one.iter().zip(other);
+        products
+            .map(|(&one, &other)| i32::from(one) * i32::from(other))
+            .sum()
+    };
+    let drawn = |seed: u64| -> [i8; SUMS] {
+        std::array::from_fn(|place| ((mixed(seed << 20 | place as u64) % 201) as i16 - 100) as i8)
+    };
+    let mut all = vec![[100; SUMS], [-100; SUMS], [0; SUMS]];
+    all.extend((0..20).map(drawn));
+    for one in &all {
+        for other in &all {
+            assert_eq!(product(&one.map(i16::from), other), plain(one, other));
+        }
+    }
 }
