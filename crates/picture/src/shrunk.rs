@@ -32,6 +32,7 @@ impl Shrunk {
         let rows = down.min(MOST_ROWS);
         for y in 0..self.height {
             if (across, rows) == (4, 4) {
+                // The commonest size of picture.
                 means_of_fours(
                     std::array::from_fn(|row| &plane.row(y * 4 + row)[..used]),
                     &mut self.pixels,
@@ -50,7 +51,6 @@ impl Shrunk {
                 (1, ..=4) => means::<1>(&self.sums, rows, &mut self.pixels),
                 (2, ..=4) => means::<2>(&self.sums, rows, &mut self.pixels),
                 (3, ..=4) => means::<3>(&self.sums, rows, &mut self.pixels),
-                (4, ..=4) => means::<4>(&self.sums, rows, &mut self.pixels),
                 _ => {
                     let area = (across * rows) as u64;
                     self.pixels.extend(self.sums.chunks_exact(across).map(|sums| {
@@ -170,7 +170,7 @@ impl Shrunk {
     }
 }
 
-/// Appends the means of squares of four by four pixels, those of the commonest size of picture.
+/// Appends the means of squares of four by four pixels.
 ///
 /// Adds up four neighbours in one word: their even and their odd bytes each have 16 bits for a sum of at most 2,040.
 fn means_of_fours(rows: [&[u8]; 4], pixels: &mut Vec<u8>) {
@@ -192,12 +192,12 @@ fn means_of_fours(rows: [&[u8]; 4], pixels: &mut Vec<u8>) {
     }));
 }
 
-/// Appends the means of squares `ACROSS` pixels wide, at most 4, and `rows` high, at most 4 too, of whose columns
+/// Appends the means of squares `ACROSS` pixels wide, at most 3, and `rows` high, at most 4 too, of whose columns
 /// `sums` are the sums.
 fn means<const ACROSS: usize>(sums: &[u16], rows: usize, pixels: &mut Vec<u8>) {
     let area = (ACROSS * rows.max(1)) as u32;
-    // For sums of at most 16 times 255, this part of 2^24 gives the same as a division: the rounding up adds less than
-    // 4,096 / 2^24, and no quotient lies nearer below a whole number than 1/16.
+    // For sums of at most 12 times 255, this part of 2^24 gives the same as a division: the rounding up adds less than
+    // 4,096 / 2^24, and no quotient lies nearer below a whole number than 1/12.
     let part = (1_u32 << 24) / area + 1;
     let (squares, _) = sums.as_chunks::<ACROSS>();
     pixels.extend(squares.iter().map(|columns| {
@@ -228,7 +228,6 @@ mod tests {
                 means::<1>(&[column], usize::from(rows), &mut pixels);
                 means::<2>(&[column, column / 2], usize::from(rows), &mut pixels);
                 means::<3>(&[column, column / 3, column], usize::from(rows), &mut pixels);
-                means::<4>(&[column, column / 2, column, 7], usize::from(rows), &mut pixels);
                 let mean = |sums: &[u16]| {
                     let (sum, area) = (sums.iter().sum::<u16>(), rows * sums.len() as u16);
                     ((sum + area / 2) / area) as u8
@@ -237,7 +236,6 @@ mod tests {
                     mean(&[column]),
                     mean(&[column, column / 2]),
                     mean(&[column, column / 3, column]),
-                    mean(&[column, column / 2, column, 7]),
                 ];
                 assert_eq!(pixels, wanted, "{column} of {rows} rows");
             }
