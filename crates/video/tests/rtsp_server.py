@@ -22,10 +22,27 @@ VIDEO = (
 )
 
 
+def as_a_camera(media):
+    """No camera goes back in time. The source of test pictures would: whoever comes second says PLAY from 0, the server
+    takes it for a wish to seek, empties the pipeline that all share, and falls at an assertion of its own
+    (gst_rtsp_media_get_rates) where the first packet after that is late."""
+
+    def refuse(_, info):
+        if info.type & Gst.PadProbeType.QUERY_BOTH:
+            asked = info.get_query().type == Gst.QueryType.SEEKING
+        else:
+            asked = info.get_event().type == Gst.EventType.SEEK
+        return Gst.PadProbeReturn.DROP if asked else Gst.PadProbeReturn.OK
+
+    asking = Gst.PadProbeType.QUERY_UPSTREAM | Gst.PadProbeType.EVENT_UPSTREAM
+    media.get_element().get_by_name("pay0").get_static_pad("src").add_probe(asking, refuse)
+
+
 def factory(launch):
     made = GstRtspServer.RTSPMediaFactory()
     made.set_launch("( " + launch + " )")
     made.set_shared(True)
+    made.connect("media-configure", lambda _, media: as_a_camera(media))
     return made
 
 
@@ -90,7 +107,9 @@ class Swapping(GstRtspServer.RTSPMediaFactory):
         return made
 
 
-mounts.add_factory("/swaps", Swapping())
+swaps = Swapping()
+swaps.connect("media-configure", lambda _, media: as_a_camera(media))
+mounts.add_factory("/swaps", swaps)
 
 if len(sys.argv) > 2:
     auth = GstRtspServer.RTSPAuth()

@@ -96,7 +96,7 @@ async fn health_gives_way_first_counting_last_and_every_frame_is_told() {
     let (node, direct, line, through) = slow_broker(folder.path()).await;
     let world = World::at(direct).await;
     let port = free_port();
-    let mut server = Server::start(port, LOGIN);
+    let server = Server::start(port, LOGIN);
     std::fs::write(world.path("gate"), format!("{}:{}\n", LOGIN[0], LOGIN[1])).unwrap();
     let mut settings = settings(false);
     settings.credentials_directory = world.folder.path().to_owned();
@@ -120,10 +120,6 @@ async fn health_gives_way_first_counting_last_and_every_frame_is_told() {
         if (number as usize).is_multiple_of(AT_ONCE) {
             let wanted = f64::from(number);
             until("all are read", || {
-                // Which is the server's own fault, and the extractor comes back to the next one.
-                if server.has_fallen() {
-                    server = Server::start(port, LOGIN);
-                }
                 extractor.metric("camera_connected", "camera") >= wanted
             })
             .await;
