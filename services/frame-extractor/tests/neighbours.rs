@@ -119,7 +119,13 @@ async fn neighbours(healthy: u32, faulty: u32, rounds: u32) {
         let opened = sessions(&frames);
         assert_eq!(opened, 1, "camera {number}; {}", counted(&metrics, number));
         assert_eq!(frames[0].sequence, 0, "camera {number}");
-        assert!(frames.iter().all(|frame| !frame.corrupt), "camera {number}");
+        let damaged = frames.iter().filter(|frame| frame.corrupt);
+        let damaged: Vec<i64> = damaged.map(|frame| frame.sequence).collect();
+        assert!(
+            damaged.is_empty(),
+            "camera {number}: frames {damaged:?} are damaged; {}",
+            counted(&metrics, number)
+        );
         for pair in frames.windows(2) {
             assert_eq!(pair[1].sequence, pair[0].sequence + 1, "camera {number}");
             let step = pair[1].media_time_micros - pair[0].media_time_micros;
