@@ -119,7 +119,8 @@ async fn neighbours(healthy: u32, faulty: u32, rounds: u32) {
         let opened = sessions(&frames);
         assert_eq!(opened, 1, "camera {number}; {}", counted(&metrics, number));
         assert_eq!(frames[0].sequence, 0, "camera {number}");
-        let damaged = frames.iter().filter(|frame| frame.corrupt);
+        // Who joins a stream in the middle of a picture gets its rest, and that is marked.
+        let damaged = frames.iter().skip(1).filter(|frame| frame.corrupt);
         let damaged: Vec<i64> = damaged.map(|frame| frame.sequence).collect();
         assert!(
             damaged.is_empty(),
