@@ -4,4 +4,5 @@ mod expected;
 mod site;
 
 pub use expected::{Expected, Tally};
-pub use site::{Engines, Site, free_port, program};
+pub use mineseal_embedded::free_port;
+pub use site::{Engines, Site, program};

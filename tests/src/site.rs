@@ -1,5 +1,4 @@
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::{Expected, Tally};
+use crate::{Expected, Tally, free_port};
 
 /// Which Kafka and which ClickHouse a site uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +48,6 @@ pub fn program(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} is not built beside {}: use `make test`", own.display()))
 }
 
-/// A port that is free now.
-///
-/// # Errors
-/// None is.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 impl Site {
     /// Prepares one; nothing runs yet.
     ///
@@ -86,12 +77,10 @@ impl Site {
             }
             Engines::Own => {
                 // The port after Kafka's is its controller's.
-                let kafka = loop {
-                    let port = free_port()?;
-                    if TcpListener::bind(("127.0.0.1", port.saturating_add(1))).is_ok() {
-                        break port;
-                    }
-                };
+                let (mut kafka, mut controller) = (free_port()?, free_port()?);
+                while controller != kafka + 1 {
+                    (kafka, controller) = (controller, free_port()?);
+                }
                 let port = free_port()?;
                 settings.push(("MINESEAL_KAFKA__EMBEDDED_PORT".to_owned(), kafka.to_string()));
                 settings.push(("MINESEAL_CLICKHOUSE__EMBEDDED_PORT".to_owned(), port.to_string()));

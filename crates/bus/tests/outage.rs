@@ -11,13 +11,12 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{SOON, crossing, layout, sample};
 use mineseal_bus::{Bus, BusSettings, SubscriptionSettings};
-use mineseal_embedded::{KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{KafkaNode, KafkaNodeSettings, free_port};
 use mineseal_schemas::{Crossing, Mine};
 use tokio::time::timeout;
 
@@ -29,11 +28,7 @@ async fn a_broker_that_is_killed_is_waited_for() {
         PathBuf::from,
     );
     let mut node_settings = KafkaNodeSettings::new(cache, folder.path());
-    let ports = [
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-    ];
-    [node_settings.port, node_settings.controller_port] = ports.map(|port| port.local_addr().unwrap().port());
+    (node_settings.port, node_settings.controller_port) = (free_port().unwrap(), free_port().unwrap());
 
     // Before there is any broker, everything is already there and waits.
     let bus = Bus::connect(BusSettings::new(format!("127.0.0.1:{}", node_settings.port))).unwrap();

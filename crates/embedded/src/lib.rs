@@ -6,6 +6,7 @@
 
 mod clickhouse;
 mod kafka;
+mod ports;
 mod supervise;
 
 pub use clickhouse::{
@@ -15,4 +16,5 @@ pub use clickhouse::{
 pub use kafka::{
     KAFKA_VERSION, KafkaCluster, KafkaListener, KafkaNode, KafkaNodeError, KafkaNodeSettings, KafkaProgress,
 };
+pub use ports::free_port;
 pub use supervise::{ChildProcess, ChildSpec, PreparedChild, SuperviseError};

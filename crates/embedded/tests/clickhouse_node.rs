@@ -11,18 +11,16 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mineseal_embedded::{ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings, SuperviseError};
+use mineseal_embedded::{
+    ClickHouseNode, ClickHouseNodeError, ClickHouseNodeSettings, SuperviseError, free_port,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn settings(data: &Path) -> ClickHouseNodeSettings {
     let beside_the_build = || Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let cache = std::env::var_os("MINESEAL_CACHE").map_or_else(beside_the_build, PathBuf::from);
     let mut settings = ClickHouseNodeSettings::new(cache, data);
-    settings.port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    settings.port = free_port().unwrap();
     settings
 }
 

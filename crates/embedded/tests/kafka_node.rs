@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mineseal_embedded::{KafkaNode, KafkaNodeError, KafkaNodeSettings, SuperviseError};
+use mineseal_embedded::{KafkaNode, KafkaNodeError, KafkaNodeSettings, SuperviseError, free_port};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -24,11 +24,7 @@ fn settings(data: &Path) -> KafkaNodeSettings {
         PathBuf::from,
     );
     let mut settings = KafkaNodeSettings::new(cache, data);
-    let ports = [
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-    ];
-    [settings.port, settings.controller_port] = ports.map(|port| port.local_addr().unwrap().port());
+    (settings.port, settings.controller_port) = (free_port().unwrap(), free_port().unwrap());
     settings
 }
 

@@ -9,13 +9,12 @@
 
 mod common;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{Place, variable};
 use mineseal_clickhouse_sink::{SinkError, SinkSettings};
-use mineseal_embedded::{ClickHouseNode, ClickHouseNodeSettings, KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{ClickHouseNode, ClickHouseNodeSettings, KafkaNode, KafkaNodeSettings, free_port};
 use mineseal_store::{StoreError, StoreSettings};
 use mineseal_telemetry::ServiceState;
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,19 +25,11 @@ fn cache() -> PathBuf {
     std::env::var_os("MINESEAL_CACHE").map_or_else(beside_the_build, PathBuf::from)
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_is_killed_again_and_again() {
     let data = tempfile::tempdir().unwrap();
     let mut settings = ClickHouseNodeSettings::new(cache(), data.path());
-    settings.port = free_port();
+    settings.port = free_port().unwrap();
     let mut node = ClickHouseNode::start(settings.clone(), |_| {}).await.unwrap();
     let place = Place::at(&variable("MINESEAL_TEST_KAFKA"), &node.url()).await;
     let sink = place.start();
@@ -64,7 +55,7 @@ async fn the_engine_is_killed_again_and_again() {
 async fn while_the_engine_is_away_little_is_held_and_the_rest_stays_on_the_bus() {
     let data = tempfile::tempdir().unwrap();
     let mut settings = ClickHouseNodeSettings::new(cache(), data.path());
-    settings.port = free_port();
+    settings.port = free_port().unwrap();
     let place = Place::at(
         &variable("MINESEAL_TEST_KAFKA"),
         &format!("http://127.0.0.1:{}", settings.port),
@@ -111,8 +102,8 @@ async fn while_the_engine_is_away_little_is_held_and_the_rest_stays_on_the_bus()
 async fn kafka_is_killed_and_comes_back() {
     let data = tempfile::tempdir().unwrap();
     let mut settings = KafkaNodeSettings::new(cache(), data.path());
-    settings.port = free_port();
-    settings.controller_port = free_port();
+    settings.port = free_port().unwrap();
+    settings.controller_port = free_port().unwrap();
     let mut node = KafkaNode::start(settings.clone(), |_| {}).await.unwrap();
     let place = Place::at(&node.brokers(), &variable("MINESEAL_TEST_CLICKHOUSE")).await;
     let sink = place.start();

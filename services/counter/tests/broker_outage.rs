@@ -9,13 +9,12 @@
 
 mod common;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::*;
 use mineseal_counter::run_with;
-use mineseal_embedded::{KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{KafkaNode, KafkaNodeSettings, free_port};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,11 +42,7 @@ async fn breaks(how: Break) {
         PathBuf::from,
     );
     let mut node_settings = KafkaNodeSettings::new(cache, folder.path());
-    let ports = [
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-        TcpListener::bind("127.0.0.1:0").unwrap(),
-    ];
-    [node_settings.port, node_settings.controller_port] = ports.map(|port| port.local_addr().unwrap().port());
+    (node_settings.port, node_settings.controller_port) = (free_port().unwrap(), free_port().unwrap());
     let mut node = KafkaNode::start(node_settings.clone(), |_| {}).await.unwrap();
     let bus = bus_at(&node.brokers(), "outage");
     prepare(&bus).await;

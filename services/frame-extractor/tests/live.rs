@@ -13,9 +13,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mineseal_embedded::free_port;
 use mineseal_schemas::{Camera, Evidence, EvidenceRequest, Frame, FrameLocation};
 use mineseal_video::{OpenSettings, Source, VideoReader, decode_jpeg};
-use support::rtsp::{LOGIN, Server, can_serve, free_port};
+use support::rtsp::{LOGIN, Server, can_serve};
 use support::{World, camera, code, metric, mine, settings};
 use uuid::Uuid;
 
@@ -34,7 +35,7 @@ async fn a_live_camera_gives_clip_and_full_picture_of_an_alarm() {
         return;
     }
     let world = World::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::start(port, LOGIN);
     world.register(&live_camera(&world, 1, port)).await;
     let mut settings = settings(false);
@@ -129,7 +130,7 @@ async fn a_password_is_nowhere_but_in_its_file() {
         return;
     }
     let world = World::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::start(port, LOGIN);
     // One camera with the right password, one with a wrong one in its file, one whose user wrote it into the address.
     world.register(&live_camera(&world, 1, port)).await;
@@ -204,7 +205,7 @@ async fn a_camera_that_comes_back_begins_a_new_session() {
         return;
     }
     let world = World::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     world.register(&live_camera(&world, 1, port)).await;
     let mut settings = settings(false);
     settings.credentials_directory = world.folder.path().to_owned();
@@ -266,7 +267,7 @@ async fn another_codec_or_size_in_mid_stream_goes_on_and_loses_nothing_silently(
         return;
     }
     let world = World::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::start(port, LOGIN);
     for (number, path) in [(1, "swaps"), (2, "grows")] {
         let mut registered = live_camera(&world, number, port);
@@ -338,7 +339,7 @@ async fn frames_after_lost_packets_are_marked_and_counted_as_such() {
         return;
     }
     let world = World::new().await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::start(port, LOGIN);
     for (number, address) in [(1, "rtsp"), (2, "rtspu")] {
         let mut registered = live_camera(&world, number, port);

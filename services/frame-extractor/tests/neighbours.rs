@@ -12,9 +12,10 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use mineseal_embedded::free_port;
 use mineseal_schemas::Frame;
 use mineseal_telemetry::Metrics;
-use support::rtsp::{LOGIN, Server, can_serve, free_port};
+use support::rtsp::{LOGIN, Server, can_serve};
 use support::{World, camera, code, once, settings};
 
 /// Threads and open descriptors of this process.
@@ -56,9 +57,9 @@ async fn neighbours(healthy: u32, faulty: u32, rounds: u32) {
     }
     let world = World::new().await;
     std::fs::write(world.path("gate"), format!("{}:{}\n", LOGIN[0], LOGIN[1])).unwrap();
-    let good = free_port();
+    let good = free_port().unwrap();
     let living = Server::start(good, LOGIN);
-    let bad = free_port();
+    let bad = free_port().unwrap();
     let mut dying = Server::start(bad, LOGIN);
     for number in 1..=healthy + faulty {
         let port = if number <= healthy { good } else { bad };

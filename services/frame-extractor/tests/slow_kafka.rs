@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mineseal_domain::{Analysis, CameraCode, MineCode};
-use mineseal_embedded::{KafkaListener, KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{KafkaListener, KafkaNode, KafkaNodeSettings, free_port};
 use mineseal_schemas::Frame;
 use support::line::Line;
-use support::rtsp::{LOGIN, Server, can_serve, free_port};
+use support::rtsp::{LOGIN, Server, can_serve};
 use support::{Extractor, World, camera, code, settings};
 
 /// Counting cameras of the large mine.
@@ -47,9 +47,9 @@ async fn slow_broker(folder: &Path) -> (KafkaNode, String, Line, String) {
         PathBuf::from,
     );
     let mut settings = KafkaNodeSettings::new(&cache, folder.join("kafka"));
-    (settings.port, settings.controller_port) = (free_port(), free_port());
+    (settings.port, settings.controller_port) = (free_port().unwrap(), free_port().unwrap());
     settings.start_timeout = Duration::from_secs(600);
-    let (port, advertised_port) = (free_port(), free_port());
+    let (port, advertised_port) = (free_port().unwrap(), free_port().unwrap());
     settings.more_listeners = vec![KafkaListener {
         port,
         advertised_port,
@@ -93,7 +93,7 @@ async fn health_gives_way_first_counting_last_and_every_frame_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let (node, direct, line, through) = slow_broker(folder.path()).await;
     let world = World::at(direct).await;
-    let port = free_port();
+    let port = free_port().unwrap();
     let server = Server::start(port, LOGIN);
     std::fs::write(world.path("gate"), format!("{}:{}\n", LOGIN[0], LOGIN[1])).unwrap();
     let mut settings = settings(false);

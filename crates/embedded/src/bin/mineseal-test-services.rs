@@ -4,13 +4,12 @@
 //! Everything lies in a temporary folder and is stopped and removed when the command ends, whose exit code is
 //! ours. A service whose variable is set already is not started.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use mineseal_embedded::{ClickHouseNode, ClickHouseNodeSettings, KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{ClickHouseNode, ClickHouseNodeSettings, KafkaNode, KafkaNodeSettings, free_port};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -58,7 +57,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             return Ok::<_, anyhow::Error>(None);
         }
         let mut settings = KafkaNodeSettings::new(&arguments.cache, folder.path().join("kafka"));
-        [settings.port, settings.controller_port] = free_ports()?;
+        (settings.port, settings.controller_port) = (free_port()?, free_port()?);
         Ok(Some(
             KafkaNode::start(settings, |step| tracing::info!("{step}")).await?,
         ))
@@ -68,7 +67,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             return Ok::<_, anyhow::Error>(None);
         }
         let mut settings = ClickHouseNodeSettings::new(&arguments.cache, folder.path().join("clickhouse"));
-        [settings.port, _] = free_ports()?;
+        settings.port = free_port()?;
         Ok(Some(
             ClickHouseNode::start(settings, |step| tracing::info!("{step}")).await?,
         ))
@@ -106,11 +105,4 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         .and_then(|status| status.code())
         .and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
-}
-
-/// Two ports that nobody listens on now.
-fn free_ports() -> Result<[u16; 2]> {
-    let first = TcpListener::bind("127.0.0.1:0")?;
-    let second = TcpListener::bind("127.0.0.1:0")?;
-    Ok([first.local_addr()?.port(), second.local_addr()?.port()])
 }

@@ -1,12 +1,10 @@
 //! One broker, or three, each with a door for each counter that leads through a proxy.
 
-use std::collections::BTreeSet;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mineseal_embedded::{KafkaCluster, KafkaListener, KafkaNode, KafkaNodeSettings};
+use mineseal_embedded::{KafkaCluster, KafkaListener, KafkaNode, KafkaNodeSettings, free_port};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use uuid::Uuid;
@@ -33,16 +31,6 @@ impl Lines {
     }
 }
 
-/// Ports that nobody has and no outgoing connection is given, so that a broker that was killed finds its own again.
-fn free_ports(count: usize) -> Vec<u16> {
-    let first = 12_000 + u16::try_from(std::process::id() % 16_000).unwrap();
-    let mut taken = BTreeSet::new();
-    let ports = (first..32_000).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    let ports: Vec<u16> = ports.filter(|&port| taken.insert(port)).take(count).collect();
-    assert_eq!(ports.len(), count, "no free ports from {first} on");
-    ports
-}
-
 impl Brokers {
     /// Starts `count` brokers that keep their logs in `folder`, and the lines of `counters` counters.
     pub(crate) async fn start(count: usize, counters: usize, folder: &Path) -> (Self, Vec<Lines>) {
@@ -50,8 +38,7 @@ impl Brokers {
             || Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
             PathBuf::from,
         );
-        let mut ports = free_ports(count * (2 + 2 * counters)).into_iter();
-        let mut port = || ports.next().unwrap();
+        let port = || free_port().unwrap();
         let mut settings: Vec<KafkaNodeSettings> = (0..count)
             .map(|number| {
                 let data = folder.join(format!("broker-{number}"));

@@ -1,7 +1,6 @@
 //! A real RTSP server, as a process.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -72,12 +71,4 @@ pub(crate) fn can_serve() -> bool {
     }
     println!("skipped: an RTSP server needs gir1.2-gst-rtsp-server-1.0 and python3-gi, which are absent");
     false
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
